@@ -1,0 +1,1 @@
+"""What two services share and that knows no referral, except the event classes."""

@@ -1,0 +1,114 @@
+"""AES-256-GCM sealing of people's data, with the key's id beside it so that keys can be rotated.
+
+Knows bytes and models, not what a patient is. NIST SP 800-38D: a fresh 96-bit nonce for each seal.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+from collections.abc import Mapping
+from typing import TypeVar
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import BaseModel, ConfigDict
+
+from common.errors import CannotUnseal, Misconfigured
+
+NONCE_BYTES = 12
+KEY_BYTES = 32
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Sealed(BaseModel):
+    """Ciphertext that may travel: nonce and ciphertext in base64, and the id of the key."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key_id: str
+    nonce: str
+    ciphertext: str
+
+
+class Sealer:
+    """Seals with the newest key, opens with any that it was given."""
+
+    def __init__(self, keys: Mapping[str, bytes]) -> None:
+        """Take keys by id, the one to seal with first; each is 32 bytes."""
+        if not keys:
+            raise Misconfigured("SEALING_KEYS holds no key")
+        for key_id, key in keys.items():
+            if len(key) != KEY_BYTES:
+                raise Misconfigured(f"sealing key {key_id} is not {KEY_BYTES} bytes long")
+        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
+        self._current = next(iter(keys))
+        self._index_key = hashlib.sha256(b"blind index" + keys[next(reversed(keys))]).digest()
+
+    def seal(self, value: BaseModel, context: str) -> Sealed:
+        """Seal a model; it opens again only with the same context (the additional data)."""
+        nonce, ciphertext = self._encrypt(value.model_dump_json().encode(), context)
+        return Sealed(
+            key_id=self._current,
+            nonce=base64.b64encode(nonce).decode(),
+            ciphertext=base64.b64encode(ciphertext).decode(),
+        )
+
+    def unseal(self, sealed: Sealed, model: type[Model], context: str) -> Model:
+        """Open what `seal` closed; CannotUnseal when the key is missing or a bit has changed."""
+        try:
+            nonce = base64.b64decode(sealed.nonce, validate=True)
+            ciphertext = base64.b64decode(sealed.ciphertext, validate=True)
+        except binascii.Error as error:
+            raise CannotUnseal("not_base64") from error
+        return model.model_validate_json(self._decrypt(sealed.key_id, nonce, ciphertext, context))
+
+    def seal_bytes(self, value: bytes, context: str) -> bytes:
+        """Seal bytes for a database column: `key id NUL nonce ciphertext`."""
+        nonce, ciphertext = self._encrypt(value, context)
+        return self._current.encode() + b"\0" + nonce + ciphertext
+
+    def unseal_bytes(self, sealed: bytes, context: str) -> bytes:
+        """Open what `seal_bytes` closed."""
+        key_id, _, rest = sealed.partition(b"\0")
+        return self._decrypt(
+            key_id.decode(errors="replace"), rest[:NONCE_BYTES], rest[NONCE_BYTES:], context
+        )
+
+    def blind_index(self, value: str) -> str:
+        """Return a keyed hash by which equal values can be found without being readable."""
+        return hmac.new(self._index_key, value.encode(), hashlib.sha256).hexdigest()
+
+    def _encrypt(self, plain: bytes, context: str) -> tuple[bytes, bytes]:
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce, self._ciphers[self._current].encrypt(nonce, plain, context.encode())
+
+    def _decrypt(self, key_id: str, nonce: bytes, ciphertext: bytes, context: str) -> bytes:
+        cipher = self._ciphers.get(key_id)
+        if cipher is None:
+            raise CannotUnseal("unknown_key", f"no sealing key with the id {key_id}")
+        try:
+            return cipher.decrypt(nonce, ciphertext, context.encode())
+        except (InvalidTag, ValueError) as error:
+            raise CannotUnseal("altered", "sealed data or its context was altered") from error
+
+
+def parse_keys(text: str) -> dict[str, bytes]:
+    """Read `id:base64,id:base64`, the key to seal with first; Misconfigured when it is not that."""
+    keys: dict[str, bytes] = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        key_id, colon, encoded = entry.partition(":")
+        if not colon or not key_id:
+            raise Misconfigured("SEALING_KEYS must be `id:base64` entries separated by commas")
+        try:
+            keys[key_id] = base64.b64decode(encoded, validate=True)
+        except binascii.Error as error:
+            raise Misconfigured(f"sealing key {key_id} is not base64") from error
+    return keys
+
+
+def new_key(key_id: str) -> str:
+    """Return a fresh `id:base64` entry."""
+    return f"{key_id}:{base64.b64encode(os.urandom(KEY_BYTES)).decode()}"
