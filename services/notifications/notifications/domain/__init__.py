@@ -1,0 +1,1 @@
+"""Pure rules of promises, notices and deliveries: no SQL, HTTP, clock, settings or logs."""

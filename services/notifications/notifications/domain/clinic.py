@@ -1,0 +1,40 @@
+"""A clinic as notifications knows it: a copy of intake's facts, for addressing and clocks."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from common.events.clinic import (
+    FaxNumber,
+    Hl7Link,
+    OpeningHours,
+    PromiseKind,
+    PromiseTerm,
+)
+from common.events.notification import ChannelName
+from common.events.people import Contact
+
+
+@dataclass(frozen=True, slots=True)
+class Clinic:
+    """Where a clinic is, when it is open, how it wants to be told and what it was promised."""
+
+    id: str
+    version: int
+    name: str
+    time_zone: str = "UTC"
+    opening_hours: tuple[OpeningHours, ...] = ()
+    holidays: tuple[date, ...] = ()
+    channels: tuple[ChannelName, ...] = ()
+    fax_numbers: tuple[FaxNumber, ...] = ()
+    webhook_url: str | None = None
+    webhook_secret: str | None = field(default=None, repr=False)
+    webhook_disabled: bool = False
+    hl7_links: tuple[Hl7Link, ...] = ()
+    promises: dict[PromiseKind, PromiseTerm] = field(default_factory=dict)
+    baa_signed_on: date | None = None
+    contacts: tuple[Contact, ...] = field(default=(), repr=False)
+
+    @property
+    def fax_number(self) -> str | None:
+        """The first verified fax number: the only one that may be sent to (fax discipline)."""
+        return next((fax.number for fax in self.fax_numbers if fax.verified_on), None)
