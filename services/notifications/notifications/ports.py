@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from common.errors import Retry
+
 
 class FailureClass(StrEnum):
     """Why a fax failed, in words that no vendor owns; the retry rule keys on them."""
@@ -92,7 +94,7 @@ class CallbackHint:
     gateway_id: str
 
 
-class GatewayUnavailable(Exception):  # noqa: N818 - named as the state it reports
+class GatewayUnavailable(Retry):
     """The gateway cannot be asked at this moment; the question may be put again later."""
 
 
