@@ -89,7 +89,7 @@ class FaxStatus:
 
 @dataclass(frozen=True, slots=True)
 class CallbackHint:
-    """A gateway called back about a fax. Only a hint: the fax is read again before it is believed."""
+    """A gateway called back about a fax. A hint: the fax is read again before it is believed."""
 
     gateway_id: str
 
