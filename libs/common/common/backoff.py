@@ -16,7 +16,7 @@ def exponential(
     `jitter` is a number between 0 and 1 drawn by the caller; it takes away up to half of the wait,
     so that many who failed together do not come back together.
     """
-    doubled = base * (2 ** min(attempt - 1, 30))
+    doubled: timedelta = base * (1 << min(attempt - 1, 30))
     wait = min(doubled, cap)
     return wait * (1 - jitter / 2)
 

@@ -45,7 +45,7 @@ class Sealer:
                 raise Misconfigured(f"sealing key {key_id} is not {KEY_BYTES} bytes long")
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
         self._current = next(iter(keys))
-        self._index_key = hashlib.sha256(b"blind index" + keys[next(reversed(keys))]).digest()
+        self._index_key = hashlib.sha256(b"blind index" + keys[list(keys)[-1]]).digest()
 
     def seal(self, value: BaseModel, context: str) -> Sealed:
         """Seal a model; it opens again only with the same context (the additional data)."""

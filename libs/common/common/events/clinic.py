@@ -4,7 +4,7 @@ from datetime import date, time, timedelta
 from enum import StrEnum
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from common.events.envelope import Event, Fact
 from common.events.people import ClinicCard
@@ -63,7 +63,7 @@ class ClinicChanged(Event):
     type: ClassVar[str] = "clinic.changed.v1"
     topic: ClassVar[str] = "clinic.events"
     source: ClassVar[str] = "/services/intake"
-    seals: ClassVar[type[BaseModel] | None] = ClinicCard
+    seals = ClinicCard
 
     clinic_id: str
     version: int

@@ -3,8 +3,6 @@
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from pydantic import BaseModel
-
 from common.events.envelope import Event
 from common.events.submission import Submission
 
@@ -39,7 +37,7 @@ class ReferralSubmitted(EmrEvent):
     """A message was read as a referral; the sealed submission says of whom and for what."""
 
     type: ClassVar[str] = "emr.referral_submitted.v1"
-    seals: ClassVar[type[BaseModel] | None] = Submission
+    seals = Submission
 
     message_id: UUID
     sender: str

@@ -10,6 +10,8 @@ from common.ids import new_id
 from common.sealing import Sealed, Sealer
 
 Person = TypeVar("Person", bound=BaseModel)
+Card = type[BaseModel]
+CardOf = type[Person]
 
 SCHEMA_ROOT = "https://referral-loop.dev/schemas/"
 """A name, not an address that is fetched: the schemas lie in `common/schemas`."""
@@ -27,7 +29,7 @@ class Event(Fact):
     type: ClassVar[str]
     topic: ClassVar[str]
     source: ClassVar[str]
-    seals: ClassVar[type[BaseModel] | None] = None
+    seals: ClassVar[Card | None] = None
 
     occurred_at: AwareDatetime
     sealed: Sealed | None = None
@@ -35,13 +37,13 @@ class Event(Fact):
     @property
     def subject(self) -> str:
         """What the event is about: the record's key, so the order per subject is kept."""
-        raise NotImplementedError(type(self).__name__)
+        raise AssertionError("each event class names its subject")
 
     def with_sealed(self, sealer: Sealer, person: BaseModel) -> "Event":
         """Return the same event carrying a person's data, bound to this type and subject."""
         return self.model_copy(update={"sealed": sealer.seal(person, self._context())})
 
-    def unsealed(self, sealer: Sealer, model: type[Person]) -> Person | None:
+    def unsealed(self, sealer: Sealer, model: CardOf[Person]) -> Person | None:
         """Return the person's data that travels with the event, if any does."""
         return sealer.unseal(self.sealed, model, self._context()) if self.sealed else None
 

@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime
 
 from common.events.clinic import PromiseKind
 from common.events.envelope import Event, Fact
@@ -83,7 +83,7 @@ class NoticeDelivered(DeliveryEvent):
 
 
 class DeliveryFailed(DeliveryEvent):
-    """This channel gave up; `next_channel` goes on, or a person must (`needs_person`)."""
+    """One channel gave up; `next_channel` goes on, or a person must (`needs_person`)."""
 
     type: ClassVar[str] = "notification.failed.v1"
 
@@ -107,7 +107,7 @@ class EmrDeliveryRequested(NotificationEvent):
     """Asks emr-bridge to send a notice over the clinic's link and to report what became of it."""
 
     type: ClassVar[str] = "notification.emr_delivery_requested.v1"
-    seals: ClassVar[type[BaseModel] | None] = NoticeContent
+    seals = NoticeContent
 
     delivery_id: UUID
     notice_id: UUID

@@ -32,9 +32,13 @@ class ReferralCard(Fact):
     medication: str
     prescriber_name: str | None = None
     contact: Contact | None = None
-    questions: tuple[str, ...] = Field(default=(), description="What must be answered, in plain words")
+    questions: tuple[str, ...] = Field(
+        default=(), description="What must be answered, in plain words"
+    )
     note: str | None = None
-    place: str | None = Field(default=None, description="Where an appointment or delivery takes place")
+    place: str | None = Field(
+        default=None, description="Where an appointment or delivery takes place"
+    )
     tracking_number: str | None = None
     authorization_number: str | None = None
     case_id: str | None = None
@@ -44,4 +48,6 @@ class ClinicCard(Fact):
     """The people and secrets of a clinic."""
 
     contacts: tuple[Contact, ...] = ()
-    webhook_secret: str | None = Field(default=None, description="`whsec_` + base64 (Standard Webhooks)")
+    webhook_secret: str | None = Field(
+        default=None, description="`whsec_` + base64 (Standard Webhooks)"
+    )

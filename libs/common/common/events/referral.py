@@ -4,7 +4,7 @@ from datetime import date
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime
 
 from common.events.envelope import Event, Fact
 from common.events.people import ReferralCard
@@ -17,7 +17,7 @@ class ReferralEvent(Event):
 
     topic: ClassVar[str] = "referral.events"
     source: ClassVar[str] = "/services/intake"
-    seals: ClassVar[type[BaseModel] | None] = ReferralCard
+    seals = ReferralCard
 
     referral_id: UUID
     clinic_id: str

@@ -1,0 +1,54 @@
+"""Who may call: a bearer token where the API can be reached from other machines."""
+
+import hmac
+import ipaddress
+from http import HTTPStatus
+
+from pydantic import SecretStr
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from common import problems
+from common.errors import Misconfigured
+from common.problems import Problem
+
+OPEN = ("/livez", "/readyz", "/metrics", "/openapi.json", "/docs", "/static/", "/receipts/")
+"""Paths that need no token: health, documentation, and gateways, whose path holds a secret."""
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach the host."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_exposure(host: str, token: SecretStr | None) -> None:
+    """Raise Misconfigured where patient data would be open to the network."""
+    if token is None and not is_loopback(host):
+        raise Misconfigured(f"listening on {host} needs an API_TOKEN: patient data would be open")
+
+
+class BearerToken:
+    """Lets a request in whose Authorization holds the token (RFC 6750)."""
+
+    def __init__(self, app: ASGIApp, *, token: SecretStr) -> None:
+        """Wrap an app."""
+        self._app = app
+        self._expected = f"Bearer {token.get_secret_value()}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 401 where the token is missing or another."""
+        if scope["type"] != "http" or self._may(scope):
+            await self._app(scope, receive, send)
+            return
+        problem = Problem(title="Unauthorized", status=HTTPStatus.UNAUTHORIZED, code="unauthorized")
+        for message in problems.messages(problem, {"www-authenticate": "Bearer"}):
+            await send(message)
+
+    def _may(self, scope: Scope) -> bool:
+        path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+        if path.startswith(OPEN):
+            return True
+        given = dict(scope["headers"]).get(b"authorization", b"")
+        return hmac.compare_digest(given, self._expected)

@@ -1,0 +1,168 @@
+"""One database of one service: SQLite (embedded) or PostgreSQL, and the transaction as a value.
+
+Knows how to begin, commit and wake; knows no table but those that every service shares.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Dialect,
+    Integer,
+    MetaData,
+    Table,
+    TypeDecorator,
+    event,
+    text,
+)
+from sqlalchemy import (
+    DateTime as SqlDateTime,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeEngine
+
+from common.signals import Signal
+
+Transaction = AsyncConnection
+
+Json = JSON().with_variant(postgresql.JSONB(), "postgresql")
+"""A JSON column: JSONB on PostgreSQL."""
+
+AutoId = BigInteger().with_variant(Integer(), "sqlite")
+"""A key that the database counts up; SQLite counts only INTEGER."""
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+POOL = 8
+"""Connections per process: more than this only hurt when measured on two cores."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A point in time: aware UTC in, aware UTC out, on both engines."""
+
+    impl = SqlDateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Use timestamptz where there is one."""
+        return dialect.type_descriptor(SqlDateTime(timezone=dialect.name == "postgresql"))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive time; SQLite stores UTC without the zone, so that text order is time order."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime reached the database")
+        utc = value.astimezone(UTC)
+        return utc if dialect.name == "postgresql" else utc.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, _: Dialect) -> datetime | None:
+        """Give the zone back."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class Database:
+    """A service's own database."""
+
+    def __init__(self, url: str) -> None:
+        """Open lazily: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://…`."""
+        self.url = url
+        self.committed = Signal()
+        self._writer = _engine(url, read_only=False)
+        self._reader = _engine(url, read_only=True) if self.is_sqlite else self._writer
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._writer.dialect.name
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether one writer at a time has the file."""
+        return self.dialect == "sqlite"
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncGenerator[Transaction]:
+        """Open a transaction: leaving commits and wakes whoever waits on `committed`; an error rolls back."""
+        async with self._writer.begin() as tx:
+            yield tx
+        self.committed.notify()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[Transaction]:
+        """Open a connection for reading only; it does not queue behind the writer."""
+        async with self._reader.connect() as tx:
+            yield tx
+
+    async def create_all(self, metadata: MetaData) -> None:
+        """Create the tables without their history: for tests and for the log's own file."""
+        async with self.begin() as tx:
+            await tx.run_sync(metadata.create_all)
+
+    async def ping(self) -> None:
+        """Raise what the driver raises when the database does not answer."""
+        async with self.read() as tx:
+            await tx.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Give back every connection."""
+        await self._writer.dispose()
+        if self._reader is not self._writer:
+            await self._reader.dispose()
+
+
+def insert_new(tx: Transaction, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT that passes over rows which are there already (any unique key)."""
+    if tx.dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def _engine(url: str, *, read_only: bool) -> AsyncEngine:
+    if not url.startswith("sqlite"):
+        return create_async_engine(url, pool_size=POOL, max_overflow=0, pool_pre_ping=True)
+    path = url.partition(":///")[2]
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(
+        url, pool_size=POOL if read_only else 1, max_overflow=0, pool_timeout=60
+    )
+    event.listen(engine.sync_engine, "connect", _prepare_reader if read_only else _prepare_writer)
+    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+    event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def _prepare_writer(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """FULL: a commit in WAL mode reaches the disk before it returns; NORMAL would lose an ACK with the power."""
+    _pragmas(
+        connection, "journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"
+    )
+
+
+def _prepare_reader(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    _pragmas(connection, "journal_mode=WAL", "busy_timeout=30000", "query_only=ON")
+
+
+def _pragmas(connection: DBAPIConnection, *settings: str) -> None:
+    """Switch off the driver's own BEGIN, which would leave the first SELECT outside the transaction."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for setting in settings:
+        cursor.execute(f"PRAGMA {setting}")
+    cursor.close()

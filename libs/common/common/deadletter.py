@@ -1,0 +1,83 @@
+"""Records that a person must look at: kept with their bytes and a reason, and replayed by an audited command."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import RowMapping, select, update
+
+from common import outbox
+from common.database import Transaction, insert_new
+from common.errors import Conflict, NotFound
+from common.eventlog.port import Record
+from common.events import registry
+from common.ids import new_id
+from common.tables import dead_letters
+from common.verdicts import Handlers
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a record was set aside: a code, never the text of an error, which may name a person."""
+
+    code: str
+    attempts: int
+
+
+async def set_aside(tx: Transaction, record: Record, failure: Failure, *, now: datetime) -> bool:
+    """Keep the record and tell the dead-letter topic; return False where it was kept before."""
+    row = {
+        "id": new_id(),
+        "topic": record.topic,
+        "partition": record.partition,
+        "record_offset": record.offset,
+        "key": record.key,
+        "value": record.value,
+        "headers": dict(record.headers),
+        "code": failure.code,
+        "attempts": failure.attempts,
+        "failed_at": now,
+    }
+    new = insert_new(tx, dead_letters).values(row).returning(dead_letters.c.id)
+    if (await tx.execute(new)).scalar_one_or_none() is None:
+        return False
+    headers = dict(record.headers) | _told(record, failure, now)
+    await outbox.append_raw(tx, f"{record.topic}.dlq", record.key, record.value, headers, now=now)
+    return True
+
+
+def _told(record: Record, failure: Failure, now: datetime) -> dict[str, str]:
+    return {
+        "dlq-original-topic": record.topic,
+        "dlq-original-partition": str(record.partition),
+        "dlq-original-offset": str(record.offset),
+        "dlq-error-code": failure.code,
+        "dlq-attempts": str(failure.attempts),
+        "dlq-first-failed-at": now.isoformat(),
+    }
+
+
+async def waiting(tx: Transaction) -> list[RowMapping]:
+    """Return the dead letters that nobody has replayed, oldest first."""
+    query = select(dead_letters).where(dead_letters.c.replayed_at.is_(None))
+    return list((await tx.execute(query.order_by(dead_letters.c.failed_at))).mappings())
+
+
+async def replay(
+    tx: Transaction, letter_id: UUID, handlers: Handlers, *, by: str, reason: str, now: datetime
+) -> None:
+    """Handle a dead letter again, once; who did so and why stays with it.
+
+    Raises NotFound, or Conflict when it was replayed before; what the handler raises rolls back.
+    """
+    query = select(dead_letters).where(dead_letters.c.id == letter_id)
+    letter = (await tx.execute(query)).mappings().one_or_none()
+    if letter is None:
+        raise NotFound(f"no dead letter {letter_id}")
+    told = {"replayed_at": now, "replayed_by": by, "replay_reason": reason}
+    fresh = (dead_letters.c.id == letter_id) & dead_letters.c.replayed_at.is_(None)
+    if (await tx.execute(update(dead_letters).where(fresh).values(told))).rowcount != 1:
+        raise Conflict(f"dead letter {letter_id} was replayed before")
+    _, event = registry.read(letter["value"])
+    if event is not None and (handler := handlers.get(type(event))):
+        await handler(tx, event, now)

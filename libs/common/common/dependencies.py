@@ -1,0 +1,48 @@
+"""What endpoints are given. The transaction has function scope: it commits before the answer leaves.
+
+(FastAPI's default scope ends after the response was sent, so a failing commit would still say 200.)
+"""
+
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from common.database import Transaction
+from common.service import Runtime
+
+
+def runtime(request: Request) -> Runtime:
+    """Return the runtime that the app was built with."""
+    found: Runtime = request.app.state.runtime
+    return found
+
+
+RuntimeDep = Annotated[Runtime, Depends(runtime)]
+
+
+async def transaction(request: Request, given: RuntimeDep) -> AsyncGenerator[Transaction]:
+    """Open the request's one transaction, or join the one that keeps a repeatable answer."""
+    joined: Transaction | None = getattr(request.state, "tx", None)
+    if joined is not None:
+        yield joined
+        return
+    async with given.db.begin() as tx:
+        yield tx
+
+
+async def read_transaction(given: RuntimeDep) -> AsyncGenerator[Transaction]:
+    """Open a connection for reading."""
+    async with given.db.read() as tx:
+        yield tx
+
+
+def current_time(given: RuntimeDep) -> datetime:
+    """Read the clock, once per request."""
+    return given.clock()
+
+
+Tx = Annotated[Transaction, Depends(transaction, scope="function")]
+Read = Annotated[Transaction, Depends(read_transaction, scope="function")]
+Now = Annotated[datetime, Depends(current_time)]

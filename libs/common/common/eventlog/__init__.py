@@ -1,0 +1,1 @@
+"""The event log: a port with the words of Kafka, and its adapters."""

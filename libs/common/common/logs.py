@@ -1,0 +1,116 @@
+"""Logs: one event per line, static names, and only the keys listed here. Nobody's name, no message text."""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+ALLOWED = frozenset(
+    [
+        "event",
+        "level",
+        "timestamp",
+        "service",
+        "worker",
+        "group",
+        "topic",
+        "offset",
+        "records",
+        "attempts",
+        "attempt",
+        "code",
+        "reason",
+        "link",
+        "sender",
+        "control_id",
+        "message_id",
+        "message_type",
+        "state",
+        "size",
+        "status",
+        "method",
+        "route",
+        "port",
+        "host",
+        "clinic_id",
+        "referral_id",
+        "delivery_id",
+        "notice_id",
+        "promise_id",
+        "channel",
+        "kind",
+        "seconds",
+        "count",
+        "error_class",
+        "gateway",
+        "gateway_id",
+        "task_id",
+        "review_id",
+        "due_at",
+        "door",
+        "outcome",
+        "acknowledgement",
+        "verdict",
+        "logger",
+        "version",
+        "path",
+        "connections",
+        "duplicates",
+        "failure",
+    ]
+)
+"""Every key that may be logged; values are ids, codes, sizes and times."""
+
+
+def allow_listed(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Withhold the value of every key that is not on the list."""
+    for key in event.keys() - ALLOWED:
+        event[key] = "(withheld)"
+    return event
+
+
+def class_of_exception(
+    _: Any, __: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Keep an exception's class and drop its text and frames, which may hold a person's data."""
+    error = event.pop("exc_info", None)
+    if error is True:
+        error = sys.exc_info()[1]
+    if isinstance(error, BaseException):
+        event["error_class"] = type(error).__name__
+    return event
+
+
+class TemplateOnly(logging.Handler):
+    """Passes on what libraries log through `logging`: name and template, without the arguments."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log the record's class of exception, never its arguments."""
+        error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+        told = {"logger": record.name, "error_class": error} if error else {"logger": record.name}
+        structlog.get_logger().log(record.levelno, "library_message", **told)
+
+
+def configure(*, level: str, form: str) -> None:
+    """Set up structlog and route the standard library's logging through it."""
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    renderer: Any = structlog.processors.JSONRenderer()
+    if form == "console":
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            class_of_exception,
+            allow_listed,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(
+        handlers=[TemplateOnly()], level=max(threshold, logging.WARNING), force=True
+    )

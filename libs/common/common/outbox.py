@@ -1,0 +1,72 @@
+"""Events that wait, in the transaction that made them, to be brought to the log; and the relay that does so.
+
+What is unpublished is what is there: rows go when the log has them. A crash in between publishes twice,
+and the inbox of each reader absorbs it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, insert, select
+
+from common.database import Database, Transaction
+from common.eventlog.port import EventLog, NewRecord
+from common.events.envelope import Envelope, Event
+from common.ids import new_id
+from common.tables import outbox
+
+BATCH = 500
+
+
+async def append(tx: Transaction, event: Event, *, now: datetime) -> UUID:
+    """Put an event beside the change that it tells of; return its id."""
+    envelope = Envelope.of(event, now=now)
+    headers = {
+        "content-type": "application/cloudevents+json",
+        "ce_id": str(envelope.id),
+        "ce_type": envelope.type,
+        "ce_subject": envelope.subject,
+    }
+    await _insert(tx, envelope.id, event.topic, event.subject, envelope.to_bytes(), headers, now)
+    return envelope.id
+
+
+async def append_raw(
+    tx: Transaction,
+    topic: str,
+    key: str,
+    value: bytes,
+    headers: Mapping[str, str],
+    *,
+    now: datetime,
+) -> None:
+    """Put a record's bytes on another topic unchanged (dead letters)."""
+    await _insert(tx, new_id(), topic, key, value, headers, now)
+
+
+async def _insert(
+    tx: Transaction,
+    event_id: UUID,
+    topic: str,
+    key: str,
+    value: bytes,
+    headers: Mapping[str, str],
+    now: datetime,
+) -> None:
+    row = {"event_id": event_id, "topic": topic, "key": key, "value": value}
+    await tx.execute(insert(outbox).values(**row, headers=dict(headers), created_at=now))
+
+
+async def drain(db: Database, log: EventLog, *, batch: int = BATCH) -> bool:
+    """Publish the oldest unpublished events, then forget them; return whether there may be more."""
+    async with db.read() as tx:
+        rows = (await tx.execute(select(outbox).order_by(outbox.c.id).limit(batch))).all()
+    if not rows:
+        return False
+    await log.append(
+        [NewRecord(topic=r.topic, key=r.key, value=r.value, headers=r.headers) for r in rows]
+    )
+    async with db.begin() as tx:
+        await tx.execute(delete(outbox).where(outbox.c.id.in_([r.id for r in rows])))
+    return True

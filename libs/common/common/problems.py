@@ -1,0 +1,160 @@
+"""Errors on `/v1` as problem+json (RFC 9457). No answer repeats what was sent: it may be a person's data."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.types import Message
+
+from common.errors import IllegalMove, Refused, Retry
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+TYPES = "https://referral-loop.dev/problems/"
+BODY = "body"
+
+
+class FieldProblem(BaseModel):
+    """One field that is wrong."""
+
+    pointer: str | None = Field(default=None, description="Where in the body (RFC 6901)")
+    parameter: str | None = Field(default=None, description="Which header, path or query parameter")
+    detail: str
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str | None = None
+    instance: str | None = None
+    code: str | None = None
+    errors: list[FieldProblem] | None = None
+    allowed: list[str] | None = Field(default=None, description="The moves that are allowed now")
+
+
+def install(api: FastAPI) -> None:
+    """Answer every error of this API, the framework's own included, as problem+json."""
+    api.add_exception_handler(Refused, _refused)
+    api.add_exception_handler(Retry, _busy)
+    api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(HTTPException, _http)
+    api.add_exception_handler(Exception, _failed)
+
+
+def answer(
+    request: Request, problem: Problem, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """Return a problem as a response."""
+    told = problem.model_copy(update={"instance": request.url.path})
+    return JSONResponse(
+        told.model_dump(exclude_none=True),
+        status_code=problem.status,
+        headers=headers,
+        media_type=MEDIA_TYPE,
+    )
+
+
+def pointer(location: Sequence[int | str]) -> str:
+    """Return an RFC 6901 pointer for a place inside the body."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refused)  # noqa: S101 - Starlette hands over what was registered
+    problem = Problem(
+        type=f"{TYPES}{error.code.replace('_', '-')}",
+        title=error.title,
+        status=error.status,
+        detail=error.detail,
+        code=error.code,
+        errors=[FieldProblem(pointer=e.pointer, detail=e.detail) for e in error.errors] or None,
+        allowed=list(error.allowed) if isinstance(error, IllegalMove) else None,
+    )
+    return answer(request, problem)
+
+
+async def _busy(request: Request, error: Exception) -> JSONResponse:
+    problem = Problem(
+        type=f"{TYPES}try-again",
+        title="Try again",
+        status=HTTPStatus.CONFLICT,
+        detail="another request changed this at the same moment; send the same again",
+        code=type(error).__name__,
+    )
+    return answer(request, problem, {"Retry-After": "1"})
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - as registered
+    problem = Problem(
+        type=f"{TYPES}invalid",
+        title="Invalid content",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY,
+        detail="some fields cannot be used; see errors",
+        code="invalid",
+        errors=[_field(e) for e in error.errors()],
+    )
+    return answer(request, problem)
+
+
+def _field(error: dict[str, Any]) -> FieldProblem:
+    place = list(error["loc"])
+    if error["type"] == "json_invalid":
+        return FieldProblem(pointer="", detail="the body is not valid JSON")
+    if place and place[0] == BODY:
+        return FieldProblem(pointer=pointer(place[1:]), detail=error["msg"])
+    return FieldProblem(parameter=".".join(str(part) for part in place[1:]), detail=error["msg"])
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - as registered
+    status = HTTPStatus(error.status_code)
+    problem = Problem(title=status.phrase, status=status, detail=error.detail or None)
+    return answer(request, problem, dict(error.headers or {}))
+
+
+async def _failed(request: Request, error: Exception) -> JSONResponse:
+    log.error(
+        "request_failed", method=request.method, route=_route(request), code=type(error).__name__
+    )
+    problem = Problem(
+        title="Internal error",
+        status=HTTPStatus.INTERNAL_SERVER_ERROR,
+        detail="nothing was changed; it is safe to send the same again",
+        code="internal",
+    )
+    return answer(request, problem)
+
+
+def _route(request: Request) -> str:
+    return getattr(request.scope.get("route"), "path", "unknown")
+
+
+def too_large(limit: int) -> tuple[Message, Message]:
+    """Return the ASGI messages that refuse a body of more than `limit` bytes."""
+    problem = Problem(
+        title="Content too large",
+        status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        detail=f"at most {limit} bytes are taken",
+        code="too_large",
+    )
+    return messages(problem, {"connection": "close"})
+
+
+def messages(problem: Problem, headers: Mapping[str, str]) -> tuple[Message, Message]:
+    """Return a problem as the two ASGI messages of a response, for middleware."""
+    body = problem.model_dump_json(exclude_none=True).encode()
+    told = {"content-type": MEDIA_TYPE, "content-length": str(len(body))} | dict(headers)
+    raw = [(name.encode(), value.encode()) for name, value in told.items()]
+    start = {"type": "http.response.start", "status": problem.status, "headers": raw}
+    return start, {"type": "http.response.body", "body": body}

@@ -1,0 +1,36 @@
+"""A running service as values: what the runner needs to start one, alone or beside others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fastapi import FastAPI
+
+from common.clock import Clock, utc_now
+from common.database import Database
+from common.eventlog.port import EventLog
+from common.sealing import Sealer
+from common.verdicts import Handlers
+from common.worker import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What a service is given: its database, the log, the sealing keys and the time."""
+
+    db: Database
+    log: EventLog
+    sealer: Sealer
+    clock: Clock = utc_now
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service: its API, its workers and what it reads from the log."""
+
+    name: str
+    api: FastAPI
+    runtime: Runtime
+    migrations: str
+    workers: Sequence[Worker] = field(default=())
+    handlers: Handlers = field(default_factory=dict)
+    topics: Sequence[str] = field(default=())

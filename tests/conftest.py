@@ -1,0 +1,76 @@
+"""What every test may ask for: fresh databases, a log, keys, and a clock that stands until it is moved."""
+
+import base64
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import MetaData
+
+from common.database import Database
+from common.eventlog.sqlite import SqliteEventLog
+from common.sealing import Sealer
+from common.service import Runtime
+
+MakeDatabase = Callable[[MetaData], Awaitable[Database]]
+RuntimeOf = Callable[[MetaData], Awaitable[Runtime]]
+
+
+class SettableClock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, by: timedelta) -> None:
+        self.now += by
+
+    def set(self, now: datetime) -> None:
+        self.now = now
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    return SettableClock()
+
+
+@pytest.fixture
+def sealer() -> Sealer:
+    return Sealer({"test-1": base64.b64decode("dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktMTIzNCE=")})
+
+
+@pytest.fixture
+def db_url(tmp_path: Path) -> str:
+    return f"sqlite+aiosqlite:///{tmp_path / 'service.db'}"
+
+
+@pytest.fixture
+async def make_database(tmp_path: Path) -> AsyncGenerator[MakeDatabase]:
+    opened: list[Database] = []
+
+    async def make(metadata: MetaData) -> Database:
+        db = Database(f"sqlite+aiosqlite:///{tmp_path / f'service-{len(opened)}.db'}")
+        opened.append(db)
+        await db.create_all(metadata)
+        return db
+
+    yield make
+    for db in opened:
+        await db.close()
+
+
+@pytest.fixture
+async def runtime_of(
+    tmp_path: Path, make_database: MakeDatabase, sealer: Sealer, clock: SettableClock
+) -> AsyncGenerator[RuntimeOf]:
+    log = SqliteEventLog(tmp_path / "events.db", clock=clock)
+
+    async def make(metadata: MetaData) -> Runtime:
+        return Runtime(db=await make_database(metadata), log=log, sealer=sealer, clock=clock)
+
+    yield make
+    await log.close()
