@@ -59,12 +59,9 @@ def _add_health(api: FastAPI, name: str) -> None:
         "/readyz", tags=["operations"], summary="Can it do its work? 503 says what is missing."
     )
     async def readyz(request: Request) -> JSONResponse:
-        told = {label: await _try(check) for label, check in request.app.state.checks.items()}
-        if request.app.state.draining:
-            told["process"] = "draining"
-        ready = all(result == "ok" for result in told.values())
-        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-        return JSONResponse({"service": name, "ready": ready, "checks": told}, status_code=status)
+        told = await readiness(request.app)
+        status = HTTPStatus.OK if told["ready"] else HTTPStatus.SERVICE_UNAVAILABLE
+        return JSONResponse({"service": name} | told, status_code=status)
 
     @api.get(
         "/metrics",
@@ -74,6 +71,14 @@ def _add_health(api: FastAPI, name: str) -> None:
     )
     async def metrics() -> Response:
         return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+async def readiness(api: FastAPI) -> dict[str, Any]:
+    """Return whether the service behind an API can do its work, and what each check said."""
+    told = {label: await _try(check) for label, check in api.state.checks.items()}
+    if api.state.draining:
+        told["process"] = "draining"
+    return {"ready": all(result == "ok" for result in told.values()), "checks": told}
 
 
 async def _try(check: Check) -> str:

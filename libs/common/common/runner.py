@@ -20,6 +20,7 @@ from common.consumer import Consumer
 from common.database import Database
 from common.errors import Misconfigured
 from common.eventlog.open import open_log
+from common.eventlog.port import EventLog
 from common.sealing import Sealer, new_key, parse_keys
 from common.service import Runtime, Service
 from common.settings import ServiceSettings, SharedSettings
@@ -63,13 +64,18 @@ def sealer_from(settings: SharedSettings) -> Sealer:
 
 
 def open_runtime(
-    name: str, settings: ServiceSettings, shared: SharedSettings, *, clock: Clock | None = None
+    name: str,
+    settings: ServiceSettings,
+    shared: SharedSettings,
+    *,
+    log: EventLog,
+    clock: Clock | None = None,
 ) -> Runtime:
-    """Open a service's database and the log as the settings say."""
+    """Open a service's database as the settings say, beside a log that is open already."""
     file = f"sqlite+aiosqlite:///{shared.data_dir / name}.db"
     return Runtime(
         db=Database(settings.database_url or file),
-        log=open_log(shared),
+        log=log,
         sealer=sealer_from(shared),
         clock=clock or accelerated(shared.clock_speed),
     )
@@ -80,7 +86,7 @@ def main(name: str, settings: ServiceSettings, build: Build) -> None:
     shared = SharedSettings()
     logs.configure(level=shared.log_level, form=shared.log_format)
     check_exposure(settings.host, settings.api_token)
-    runtime = open_runtime(name, settings, shared)
+    runtime = open_runtime(name, settings, shared, log=open_log(shared))
     service = build(settings, runtime)
     if settings.api_token:
         service.api.add_middleware(BearerToken, token=settings.api_token)
