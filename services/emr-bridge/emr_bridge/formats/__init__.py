@@ -1,0 +1,1 @@
+"""The standards' languages. Pure: bytes in, values out; no sockets, tables, clocks or logs."""

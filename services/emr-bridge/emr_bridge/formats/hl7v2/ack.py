@@ -1,0 +1,126 @@
+"""Acknowledgements, both ways (HL7 v2 chapter 2, tables 0008, 0155, 0357, 0516).
+
+Original mode. What a message said is never repeated but for the ids of MSH; ERR holds codes only.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from emr_bridge.formats.hl7v2.header import Header
+from emr_bridge.formats.hl7v2.reader import Message, Segment, read
+
+TEXT_0357 = {
+    100: "Segment sequence error",
+    101: "Required field missing",
+    199: "Other HL7 error",
+    200: "Unsupported message type",
+    201: "Unsupported event code",
+    205: "Duplicate key identifier",
+    207: "Application internal error",
+}
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+CONTROL_ID_LENGTH = 20
+"""MSH-10's limit up to HL7 2.5.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a message is not taken: MSA-1, the code of table 0357, where, and a few words."""
+
+    code: str
+    error: int
+    text: str
+    location: str = "MSH^1"
+
+
+NO_HEADER = Refusal("AR", 100, "No readable MSH segment")
+BATCH = Refusal("AR", 200, "Batches are not taken on this link", "MSH^1^9")
+UNKNOWN_TYPE = Refusal("AR", 200, "Message type is not supported", "MSH^1^9")
+UNKNOWN_EVENT = Refusal("AR", 201, "Event is not supported", "MSH^1^9^1^2")
+REUSED_CONTROL_ID = Refusal("AE", 205, "MSH-10 was used by another message", "MSH^1^10")
+CANNOT_STORE = Refusal("AR", 207, "Cannot be kept now, send again")
+TOO_LARGE = Refusal("AR", 199, "Message is larger than this link allows")
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What a partner answered: MSA-1, MSA-2, and the codes of table 0357 where it gave any."""
+
+    code: str
+    control_id: str
+    errors: tuple[str, ...] = ()
+
+
+def control_id_of(identifier: UUID) -> str:
+    """Return a control id of 20 characters: the UUIDv7's time and 52 of its random bits."""
+    number = (identifier.int >> 80 << 52) | (identifier.int & ((1 << 52) - 1))
+    letters = [ALPHABET[number >> 5 * place & 31] for place in reversed(range(CONTROL_ID_LENGTH))]
+    return "".join(letters)
+
+
+def acknowledge(
+    header: Header, refusal: Refusal | None, *, control_id: str, now: datetime
+) -> bytes:
+    """Return the ACK for a message: AA when kept (no refusal), else the refusal's code and ERR.
+
+    The sender's own separators are used, so that its ids can be echoed byte for byte.
+    """
+    mark, inner = header.separator, header.encoding[:1]
+    answer = [b"ACK", header.component(9, 2).encode(), b"ACK"]
+    kind = inner.join(part for part in answer if part)
+    stamp = now.strftime("%Y%m%d%H%M%S%z").encode()
+    head = [
+        b"MSH",
+        header.encoding,
+        *(header.raw(number) for number in (5, 6, 3, 4)),
+        *(stamp, b"", kind, control_id.encode(), header.raw(11) or b"P"),
+        *(header.raw(12) or b"2.5.1", b"", b"", b"NE"),
+    ]
+    code = refusal.code if refusal else "AA"
+    text = refusal.text if refusal else "Kept"
+    said = [b"MSA", code.encode(), header.raw(10), text.encode()]
+    segments = [mark.join(head), mark.join(said)]
+    if refusal:
+        segments.append(mark.join(_error(refusal, header)))
+    return b"".join(segment + b"\r" for segment in segments)
+
+
+def _error(refusal: Refusal, header: Header) -> list[bytes]:
+    """ERR: fields 2 to 4 from 2.5 on, one ELD in ERR-1 before."""
+    inner, lower = header.encoding[:1], (header.encoding[3:4] or b"&")
+    where = refusal.location.encode().replace(b"^", inner)
+    coded = [str(refusal.error).encode(), TEXT_0357[refusal.error].encode(), b"HL70357"]
+    if header.text(12).startswith(("2.1", "2.2", "2.3", "2.4")):
+        places = ([*refusal.location.split("^"), "", ""])[:3]
+        return [b"ERR", inner.join([*(place.encode() for place in places), lower.join(coded)])]
+    return [b"ERR", b"", where, inner.join(coded), b"E", b"", b"", b"", refusal.text.encode()]
+
+
+def is_acknowledgement(header: Header) -> bool:
+    """Tell whether a message is itself an answer: it is never answered."""
+    return header.kind[0] == "ACK"
+
+
+def read_acknowledgement(raw: bytes) -> Acknowledgement | None:
+    """Read a partner's answer (ACK, or any message with an MSA); None when it is none."""
+    message = read(raw)
+    answer = message.first("MSA")
+    if not answer.raw:
+        return None
+    return Acknowledgement(
+        code=(answer.text(1) or "").upper(),
+        control_id=answer.text(2) or "",
+        errors=tuple(_errors(message, answer)),
+    )
+
+
+def _errors(message: Message, answer: Segment) -> list[str]:
+    """ERR-3 from 2.5 on; ERR-1.4 before; MSA-6 in old messages."""
+    found = []
+    for error in message.all("ERR"):
+        found += [value.component(1) for value in error.values(3)]
+        found += [value.component(4) for value in error.values(1)]
+    found.append(answer.text(6))
+    return [code for code in found if code]

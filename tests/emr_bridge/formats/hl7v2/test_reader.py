@@ -1,0 +1,228 @@
+"""The reader: any bytes, every separator, null apart from empty, and the same bytes back."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emr_bridge.formats.hl7v2.charset import decode, encode, hl7_name
+from emr_bridge.formats.hl7v2.reader import read
+from emr_bridge.formats.hl7v2.separators import Separators, read_separators
+
+PID = (
+    r"MSH|^~\&|A|B"
+    + "\r"
+    + r"PID|1||77^^^CLINIC^MR~88^^^STATE^SS||ZZTEST&van^Anna^M|"
+    + '""|19800102\r'
+)
+
+shapes = st.lists(
+    st.sampled_from(
+        [
+            b"MSH|^~\\&|",
+            b"MSH",
+            b"PID|",
+            b"OBX|1|",
+            b"\r",
+            b"\n",
+            b"\r\n",
+            b"|",
+            b"^",
+            b"~",
+            b"&",
+            b"\\.br\\",
+            b"\\X41\\",
+            b"\\",
+            b'""',
+            b"\xef\xbb\xbf",
+            b"\xe9",
+            b"FHS|",
+            b"\x00",
+            b"zz",
+        ]
+    ),
+    max_size=40,
+).map(b"".join)
+
+
+def touch_everything(raw: bytes) -> None:
+    message = read(raw)
+    for segment in message.segments:
+        for number in range(30):
+            for value in segment.values(number):
+                value.text()
+                for component in range(1, 8):
+                    value.component(component, 2)
+            segment.text(number)
+    assert message.to_bytes() == raw
+
+
+@given(st.one_of(st.binary(max_size=300), shapes))
+def test_any_bytes_are_read_without_raising_and_come_back_unchanged(raw):
+    """INVARIANT: reading never raises and never loses a byte; a repair that rewrites breaks it."""
+    touch_everything(raw)
+
+
+def test_a_bounded_run_of_mutated_messages_is_read_without_raising():
+    chance = random.Random(7)
+    whole = PID.encode() * 3
+    for _ in range(1500):
+        raw = bytearray(whole)
+        for _ in range(chance.randrange(1, 12)):
+            raw[chance.randrange(len(raw))] = chance.randrange(256)
+        touch_everything(bytes(raw))
+
+
+def test_fields_repetitions_components_and_subcomponents_are_found():
+    pid = read(PID.encode()).first("PID")
+    assert [value.component(1) for value in pid.values(3)] == ["77", "88"]
+    assert pid.value(3).component(5) == "MR"
+    assert pid.text(5) == "ZZTEST"
+    assert pid.value(5).component(1, 2) == "van"
+    assert pid.text(5, 2) == "Anna"
+    assert pid.field(3) == "77^^^CLINIC^MR~88^^^STATE^SS"
+    assert pid.text(99) is None
+    assert pid.text(3, 42) is None
+    assert pid.value(5).component(1, 9) is None
+
+
+def test_null_is_kept_apart_from_empty():
+    pid = read(PID.encode()).first("PID")
+    assert pid.value(6).is_null
+    assert pid.text(6) is None
+    assert pid.value(6).text() is None
+    assert not pid.value(8).is_null
+    assert pid.values(8) == []
+
+
+def test_msh_fields_are_numbered_as_the_standard_numbers_them():
+    header = read(PID.encode()).first("MSH")
+    assert header.field(1) == "|"
+    assert header.field(2) == "^~\\&"
+    assert header.text(3) == "A"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (r"a\F\b\S\c\T\d\R\e\E\f", "a|b^c&d~e\\f"),
+        (r"line one\.br\line two", "line one\nline two"),
+        (r"a\.sp\b\.sp2\c\.sp+1\d", "a\nb\n\nc\nd"),
+        (r"\.in+4\text\.ti-2\\.fi\\.nf\\.sk 3\x", r"text\.sk 3\x"),
+        (r"\X41C3A9\!", "Aé!"),
+        (r"\H\bold\N\ and \P\ and \Zlocal\ ", r"bold and # and \Zlocal\ ".strip()),
+        (r"no end \F", r"no end \F"),
+        (r"\.zz9\ ", r"\.zz9\ ".strip()),
+    ],
+)
+def test_escapes_mean_what_the_standard_says(written, meant):
+    raw = "MSH|^~\\&|A\rNTE|1||" + written
+    assert read(raw.encode()).first("NTE").value(3).text() == meant
+
+
+def test_a_doubled_backslash_is_repaired_and_recorded():
+    message = read(b"MSH|^~\\\\&|A\rNTE|1||one\\\\.br\\\\two&three")
+    assert message.first("NTE").text(3) == "one\ntwo"
+    assert message.first("NTE").value(3).component(1, 2) == "three"
+    assert "separators" in message.repairs
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        (b"MSH!$%?*!A!B\rPID!1!!77$$$C?D", "77"),
+        (b"MSH|~^\\&|A\rPID|1||77~~~C", "77"),
+        (b"MSH|^~\\&#|A\rPID|1||77^^^C", "77"),
+        (b"MSH|^&|A\rPID|1||77^^^C", "77"),
+        (b"MSH|ADT|A\rPID|1||77^^^C", "77"),
+        (b"MSH||A\rPID|1||77^^^C", "77"),
+        (b"MSHx^~\\&x\rPID|1||77^^^C", "77"),
+    ],
+)
+def test_the_message_names_its_separators(raw, name):
+    assert read(raw).first("PID").text(3) == name
+
+
+def test_escaping_and_unescaping_cancel_out():
+    separators = Separators()
+    text = "a|b^c&d~e\\f\ng\x01h"
+    assert separators.unescape(separators.escaped(text)) == "a|b^c&d~e\\f\ng h"
+    assert separators.escaped("a\r\nb\rc") == r"a\.br\b\.br\c"
+    assert Separators(escape="").unescape(r"a\F\b") == r"a\F\b"
+    assert separators.encoding == "^~\\&"
+
+
+def test_separators_with_letters_are_no_separators():
+    assert read_separators("|", "AB") == (Separators(), True)
+    assert read_separators("|", "") == (Separators(), False)
+
+
+@pytest.mark.parametrize("ending", [b"\r", b"\n", b"\r\n", b"\r\r", b"\n\n"])
+def test_every_line_end_separates_segments(ending):
+    message = read(ending.join([b"MSH|^~\\&|A", b"PID|1||77", b"PV1|1", b""]))
+    assert [segment.name for segment in message.segments] == ["MSH", "PID", "PV1"]
+    assert ("line_ends" in message.repairs) == (b"\n" in ending)
+
+
+def test_wrapped_text_stays_with_its_segment():
+    message = read(b"MSH|^~\\&|A\rNTE|1||first line\nsecond line\rPID|1")
+    assert message.first("NTE").text(3) == "first line\nsecond line"
+    assert message.first("PID").raw == "PID|1"
+    assert "wrapped_line" in message.repairs
+
+
+def test_a_byte_order_mark_and_comments_before_the_header_are_passed_over():
+    marked = read(b"\xef\xbb\xbfMSH|^~\\&|A\r")
+    assert marked.first("MSH").text(3) == "A"
+    assert marked.repairs == ("byte_order_mark",)
+    assert read(b"/* note */\nMSH|^~\\&|A\r").first("MSH").text(3) == "A"
+    assert read(b"\xef\xbb\xbfPID|1").first("PID").raw == "PID|1"
+
+
+def test_very_many_segments_are_bounded_and_nothing_is_lost():
+    raw = b"MSH|^~\\&|A\r" + b"NTE|\r" * 60_000
+    message = read(raw)
+    assert len(message.segments) == 50_001
+    assert message.to_bytes() == raw
+
+
+@pytest.mark.parametrize(
+    ("declared", "codec", "default", "charset", "repairs"),
+    [
+        ("", "utf-8", "utf-8", "utf-8", ()),
+        ("", "utf-8", "cp1252", "utf-8", ()),
+        ("", "cp1252", "cp1252", "cp1252", ()),
+        ("", "cp1252", "utf-8", "cp1252", ("charset_mislabelled",)),
+        ("8859/1", "latin-1", "utf-8", "iso8859-1", ()),
+        ("8859/1", "utf-8", "utf-8", "utf-8", ("charset_mislabelled",)),
+        ("UNICODE UTF-8", "utf-8", "utf-8", "utf-8", ()),
+        ("UTF-8", "latin-1", "utf-8", "cp1252", ("charset_mislabelled",)),
+        ("KLINGON", "utf-8", "utf-8", "utf-8", ("unknown_charset",)),
+        ("ASCII", "cp1252", "no-such-codec", "cp1252", ("charset_mislabelled",)),
+        ("ASCII", "cp1252", "hex", "cp1252", ("charset_mislabelled",)),
+    ],
+)
+def test_the_same_name_is_read_in_every_charset(declared, codec, default, charset, repairs):
+    raw = f"MSH|^~\\&|A|||||||||||||||{declared}\rPID|||||ZZTEST^Ren\u00e9e".encode(codec)
+    message = read(raw, default_charset=default)
+    assert message.first("PID").text(5, 2) == "Ren\u00e9e"
+    assert message.charset == charset
+    assert message.repairs == repairs
+    assert message.to_bytes() == raw
+
+
+def test_bytes_that_no_western_page_knows_are_still_text():
+    assert decode(b"\x81\x8d\xff").charset == "latin-1"
+
+
+def test_text_is_encoded_for_a_link_and_named_for_msh_18():
+    assert encode("Ren\u00e9e \u4e2d", "8859/1") == b"Ren\xe9e ?"
+    assert encode("Ren\u00e9e", "no-such-codec") == "Ren\u00e9e".encode()
+    assert [hl7_name(name) for name in ("utf-8", "8859/1", "ascii", "cp1252", "nonsense")] == [
+        "UNICODE UTF-8",
+        "8859/1",
+        "",
+        "cp1252",
+        "UNICODE UTF-8",
+    ]
