@@ -1,0 +1,5 @@
+"""`python -m embedded` is `referral-loop`."""
+
+from embedded.cli import app
+
+app()
