@@ -1,0 +1,100 @@
+"""A clinic: how it is called, reached and kept informed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Literal
+from zoneinfo import available_timezones
+
+from common.errors import FieldError, Invalid
+from common.events.clinic import (
+    ClinicChanged,
+    FaxNumber,
+    Hl7Link,
+    OpeningHours,
+    PromiseKind,
+    PromiseTerm,
+)
+from common.events.people import ClinicCard, Contact
+
+Channel = Literal["emr", "webhook", "fax", "console"]
+COORDINATOR = "referral_coordinator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clinic:
+    """Everything known of a clinic; `contacts` are people and `webhook_secret` is a secret."""
+
+    id: str
+    name: str
+    npi: str | None = None
+    time_zone: str = "UTC"
+    opening_hours: tuple[OpeningHours, ...] = ()
+    holidays: tuple[date, ...] = ()
+    fax_numbers: tuple[FaxNumber, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
+    hl7_links: tuple[Hl7Link, ...] = ()
+    promises: Mapping[PromiseKind, PromiseTerm]
+    baa_signed_on: date | None = None
+    onboarded_on: date | None = None
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a time zone that no clock knows, and opening hours that end before they begin."""
+        if self.time_zone not in available_timezones():
+            raise Invalid(
+                "the time zone is not known",
+                errors=[FieldError("/time_zone", "an IANA name such as America/Chicago")],
+            )
+        wrong = [
+            FieldError(f"/opening_hours/{place}/closes", "is not after opens")
+            for place, hours in enumerate(self.opening_hours)
+            if hours.closes <= hours.opens
+        ]
+        if wrong:
+            raise Invalid("opening hours end before they begin", errors=wrong)
+
+    def succeeding(self, before: "Clinic | None") -> "Clinic":
+        """Return this clinic as what follows `before`: the same version when nothing changed.
+
+        A secret that is not given again for the same address is kept: it is never shown, so it
+        cannot be sent back.
+        """
+        if before is None:
+            return self
+        kept = replace(self, version=before.version)
+        if self.webhook_secret is None and self.webhook_url == before.webhook_url:
+            kept = replace(kept, webhook_secret=before.webhook_secret)
+        return kept if kept == before else replace(kept, version=before.version + 1)
+
+    def coordinator(self) -> Contact | None:
+        """Return whom to address when the sender is not known: the coordinator, else the first."""
+        named = (contact for contact in self.contacts if contact.role == COORDINATOR)
+        return next(named, self.contacts[0] if self.contacts else None)
+
+    def changed(self, *, now: datetime) -> ClinicChanged:
+        """Return the event that tells all of it but the people and the secret."""
+        return ClinicChanged(
+            occurred_at=now,
+            clinic_id=self.id,
+            version=self.version,
+            name=self.name,
+            npi=self.npi,
+            time_zone=self.time_zone,
+            opening_hours=self.opening_hours,
+            holidays=self.holidays,
+            channels=self.channels,
+            fax_numbers=self.fax_numbers,
+            webhook_url=self.webhook_url,
+            hl7_links=self.hl7_links,
+            promises=dict(self.promises),
+            baa_signed_on=self.baa_signed_on,
+            onboarded_on=self.onboarded_on,
+        )
+
+    def card(self) -> ClinicCard:
+        """Return what travels sealed beside the event."""
+        return ClinicCard(contacts=self.contacts, webhook_secret=self.webhook_secret)
