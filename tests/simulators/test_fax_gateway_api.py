@@ -5,6 +5,7 @@ import base64
 import hashlib
 import io
 import json
+import shutil
 
 import httpx2
 import pytest
@@ -44,10 +45,14 @@ async def send(api, content, **fields):
     return await api.post("/faxes", data={"to": TO, **fields}, files=file)
 
 
-async def settle(gateway):
-    async with asyncio.timeout(5):
-        while any(fax.completed is None for fax in gateway.faxes):
-            await asyncio.sleep(0.01)
+@pytest.fixture
+def settle(gateway, eventually):
+    """Wait until every call has ended and every webhook of it was answered."""
+
+    async def wait():
+        await eventually(lambda: gateway.calls.is_idle)
+
+    return wait
 
 
 async def test_an_accepted_fax_is_queued_then_in_progress_then_completed(gateway, api, pdf):
@@ -110,10 +115,10 @@ async def test_an_image_is_faxed_as_a_page(api):
     ("name", "code"), [("broken.pdf", 133), ("broken.tif", 129), ("notice.docx", 129)]
 )
 async def test_a_document_that_cannot_be_converted_fails_after_it_was_accepted(
-    gateway, api, name, code
+    settle, gateway, api, name, code
 ):
     sent = await api.post("/faxes", data={"to": TO}, files={"file": (name, b"not a document")})
-    await settle(gateway)
+    await settle()
     fax = (await api.get(f"/faxes/{sent.json()['id']}")).json()
 
     assert (fax["errorType"], fax["errorCode"]) == ("DOCUMENT_CONVERSION_ERROR", code)
@@ -215,10 +220,10 @@ async def test_a_list_is_newest_first_and_comes_in_pages(api, pdf):
         ("createTime>=1999-01-01&createTime<=2999-01-01", 2),
     ],
 )
-async def test_a_list_holds_only_what_was_asked_for(gateway, api, pdf, query, found):
+async def test_a_list_holds_only_what_was_asked_for(settle, gateway, api, pdf, query, found):
     await send(api, pdf(1))
     await send(api, pdf(1), to="+15550100017", maxRetries="0")
-    await settle(gateway)
+    await settle()
 
     assert (await api.get(f"/faxes?{query}")).json()["totalItems"] == found
 
@@ -230,10 +235,10 @@ async def test_a_list_that_asks_nonsense_is_a_bad_request(api, pdf, query):
     assert (await api.get(f"/faxes?{query}")).status_code == 400
 
 
-async def test_the_folder_holds_the_document_and_pages_of_fax_width(gateway, api, pdf):
+async def test_the_folder_holds_the_document_and_pages_of_fax_width(settle, gateway, api, pdf):
     content = pdf(2)
     fax_id = (await send(api, content, imageConversionMethod="MONOCHROME")).json()["id"]
-    await settle(gateway)
+    await settle()
 
     assert (gateway.archive.folder / f"{fax_id}.pdf").read_bytes() == content
     pages = sorted(gateway.archive.folder.glob("*.png"))
@@ -242,9 +247,11 @@ async def test_the_folder_holds_the_document_and_pages_of_fax_width(gateway, api
         assert (image.width, image.mode) == (1728, "1")
 
 
-async def test_the_page_shows_each_fax_with_its_error_and_its_paper(gateway, api, outside, pdf):
+async def test_the_page_shows_each_fax_with_its_error_and_its_paper(
+    settle, gateway, api, outside, pdf
+):
     await send(api, pdf(1), to="+15550100017", maxRetries="0")
-    await settle(gateway)
+    await settle()
     answer = await outside.get("/")
     fax_id = gateway.faxes[0].id
 
@@ -267,12 +274,12 @@ async def test_the_page_escapes_what_a_caller_wrote(gateway, outside):
 
 
 async def test_the_audit_shows_labels_digest_and_how_often_a_document_arrived(
-    gateway, api, outside, pdf
+    settle, gateway, api, outside, pdf
 ):
     content = pdf(1)
     for _ in range(2):
         await send(api, content, **{"labels[delivery]": "7"})
-    await settle(gateway)
+    await settle()
     audit = (await outside.get("/_sim/faxes")).json()
 
     assert [fax["labels"] for fax in audit] == [{"delivery": "7"}] * 2
@@ -310,9 +317,9 @@ async def test_a_number_can_change_its_behaviour_at_run_time(api, outside, pdf):
     assert unknown.status_code == 422
 
 
-async def test_a_reset_forgets_faxes_files_behaviour_and_outage(gateway, api, outside, pdf):
+async def test_a_reset_forgets_faxes_files_behaviour_and_outage(settle, gateway, api, outside, pdf):
     await send(api, pdf(1))
-    await settle(gateway)
+    await settle()
     gateway.set_behaviour(TO, "0500")
     gateway.exchange.begin_outage()
     await outside.post("/_sim/reset")
@@ -322,14 +329,11 @@ async def test_a_reset_forgets_faxes_files_behaviour_and_outage(gateway, api, ou
     assert (await send(api, pdf(1))).status_code == 200
 
 
-async def test_an_inbound_fax_is_announced_with_its_pages(gateway, api, outside, pdf):
+async def test_an_inbound_fax_is_announced_with_its_pages(settle, gateway, api, outside, pdf):
     async with webhook_receiver.running() as receiver:
         body = {"from": "+15550109999", "to": TO, "callbackUrl": receiver.url}
         await outside.post("/_sim/incoming", data=body, files={"file": ("a.pdf", pdf(3))})
-        await settle(gateway)
-        async with asyncio.timeout(5):
-            while not receiver.events:
-                await asyncio.sleep(0.01)
+        await settle()
 
     event = receiver.events[0]
     fax = json.loads(event.form["fax"])
@@ -339,7 +343,23 @@ async def test_an_inbound_fax_is_announced_with_its_pages(gateway, api, outside,
     assert [item["id"] for item in listed] == [fax["id"]]
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com"])  # noqa: S104 - refused
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com"])
 def test_a_simulator_refuses_to_listen_beyond_loopback(host):
     with pytest.raises(NotLoopbackError):
         listen(host)
+
+
+async def fail_a_call(folder, content, eventually, caplog):
+    async with fax_gateway.running(folder=folder, answer_after=0.1) as gateway:
+        account = gateway.account
+        url = f"{gateway.base_url}/v3/projects/{account.project_id}"
+        auth = (account.key_id, account.key_secret)
+        async with httpx2.AsyncClient(base_url=url, auth=auth) as client:
+            await send(client, content)
+        shutil.rmtree(folder)
+        await eventually(lambda: "a call failed" in caplog.text)
+
+
+async def test_a_call_that_goes_wrong_is_not_passed_over(tmp_path, pdf, eventually, caplog):
+    with pytest.raises(ExceptionGroup, match="calls failed"):
+        await fail_a_call(tmp_path / "faxes", pdf(1), eventually, caplog)

@@ -30,7 +30,11 @@ async def running(
     gateway: Gateway = app.state.gateway
     async with serving(app, port=port) as base_url:
         gateway.base_url = base_url
-        yield gateway
+        try:
+            yield gateway
+        finally:
+            # Here and not in the lifespan: the server would only log what went wrong in a call.
+            await gateway.calls.stop()
 
 
 def run(folder: Path, account: Account, *, host: str, port: int, answer_after: float) -> None:
@@ -49,8 +53,8 @@ def build(folder: Path, account: Account, *, answer_after: float) -> FastAPI:
 
     app = FastAPI(title="Fax gateway simulator", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.gateway = gateway
-    app.add_exception_handler(RefusedError, answer_refusal)
-    app.add_exception_handler(InvalidSendError, answer_violations)
+    app.exception_handler(RefusedError)(answer_refusal)
+    app.exception_handler(InvalidSendError)(answer_violations)
     for router in (api.router, control.router, page.router):
         app.include_router(router)
     return app

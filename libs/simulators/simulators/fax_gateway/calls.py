@@ -43,6 +43,11 @@ class Calls:
         """Tell of an inbound fax: it is complete, its callback URL gets INCOMING_FAX."""
         self._start(self._receive(fax))
 
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether every call has ended and every webhook was answered or given up."""
+        return not self._tasks
+
     async def stop(self) -> None:
         """Hang up all calls; whatever went wrong in one of them is raised here."""
         tasks, self._tasks = self._tasks, set()
@@ -66,8 +71,12 @@ class Calls:
         task.add_done_callback(self._forget_unless_failed)
 
     def _forget_unless_failed(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled() or task.exception() is None:
+        error = None if task.cancelled() else task.exception()
+        if error is None:
             self._tasks.discard(task)
+        else:
+            context = {"message": "a call failed", "exception": error, "task": task}
+            task.get_loop().call_exception_handler(context)
 
     async def _call(self, fax: Fax, step: Step) -> None:
         await asyncio.sleep(self._timing.answer_after / 2)

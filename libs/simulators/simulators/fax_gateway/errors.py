@@ -28,10 +28,8 @@ class RefusedError(Exception):
         self.retry_after = retry_after
 
 
-async def answer_refusal(_: Request, error: Exception) -> JSONResponse:
+async def answer_refusal(_: Request, error: RefusedError) -> JSONResponse:
     """Turn a refusal into its status, with Retry-After (seconds) where it has one."""
-    if not isinstance(error, RefusedError):
-        raise error
     headers = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
@@ -40,10 +38,8 @@ async def answer_refusal(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse(_body(error.status, {}), status_code=error.status, headers=headers)
 
 
-async def answer_violations(_: Request, error: Exception) -> JSONResponse:
+async def answer_violations(_: Request, error: InvalidSendError) -> JSONResponse:
     """Turn an invalid send into 422 with one fieldViolation for each bad field."""
-    if not isinstance(error, InvalidSendError):
-        raise error
     violations = [{"field": name, "description": text} for name, text in error.violations]
     return JSONResponse(_body(422, {"fieldViolations": violations}), status_code=422)
 
