@@ -7,28 +7,32 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Connection,
     Dialect,
     Integer,
     MetaData,
     Table,
     TypeDecorator,
     event,
+    make_url,
     text,
 )
 from sqlalchemy import (
     DateTime as SqlDateTime,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.default import DefaultExecutionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeEngine
 
+from common.errors import Misconfigured
 from common.signals import Signal
 
 Transaction = AsyncConnection
@@ -49,6 +53,8 @@ NAMING = {
 
 POOL = 8
 """Connections per process: more than this only hurt when measured on two cores."""
+
+ROWS_WRITTEN = "rows_written"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -81,11 +87,11 @@ class Database:
     """A service's own database."""
 
     def __init__(self, url: str) -> None:
-        """Open lazily: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://…`."""
-        self.url = url
+        """Open lazily: `sqlite:///path` or `postgresql://…`, with or without the driver's name."""
+        self.url = _with_driver(url)
         self.committed = Signal()
-        self._writer = _engine(url, read_only=False)
-        self._reader = _engine(url, read_only=True) if self.is_sqlite else self._writer
+        self._writer = _engine(self.url, read_only=False)
+        self._reader = _engine(self.url, read_only=True) if self.is_sqlite else self._writer
 
     @property
     def dialect(self) -> str:
@@ -99,15 +105,24 @@ class Database:
 
     @asynccontextmanager
     async def begin(self) -> AsyncGenerator[Transaction]:
-        """Open a transaction: leaving commits and wakes whoever waits on `committed`; an error rolls back."""
+        """Open a transaction: leaving commits, an error rolls back.
+
+        Whoever waits on `committed` is woken if rows were written; were an empty one to wake them
+        too, two workers that find nothing to claim would wake each other for ever.
+        """
         async with self._writer.begin() as tx:
+            before = _rows_written(tx)
             yield tx
-        self.committed.notify()
+            wrote = _rows_written(tx) != before
+        if wrote:
+            self.committed.notify()
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[Transaction]:
         """Open a connection for reading only; it does not queue behind the writer."""
         async with self._reader.connect() as tx:
+            if not self.is_sqlite:
+                await tx.execution_options(postgresql_readonly=True)
             yield tx
 
     async def create_all(self, metadata: MetaData) -> None:
@@ -134,11 +149,22 @@ def insert_new(tx: Transaction, table: Table) -> sqlite.Insert | postgresql.Inse
     return sqlite.insert(table).on_conflict_do_nothing()
 
 
+def _with_driver(url: str) -> str:
+    for plain, full in (("sqlite:", "sqlite+aiosqlite:"), ("postgresql:", "postgresql+asyncpg:")):
+        if url.startswith(plain):
+            return full + url.removeprefix(plain)
+    return url
+
+
 def _engine(url: str, *, read_only: bool) -> AsyncEngine:
     if not url.startswith("sqlite"):
-        return create_async_engine(url, pool_size=POOL, max_overflow=0, pool_pre_ping=True)
-    path = url.partition(":///")[2]
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_async_engine(url, pool_size=POOL, max_overflow=0, pool_pre_ping=True)
+        event.listen(engine.sync_engine, "after_cursor_execute", _count_rows)
+        return engine
+    path = make_url(url).database
+    if not path or path == ":memory:":
+        raise Misconfigured("a database in memory would forget what was acknowledged; name a file")
+    Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = create_async_engine(
         url, pool_size=POOL if read_only else 1, max_overflow=0, pool_timeout=60
     )
@@ -148,15 +174,38 @@ def _engine(url: str, *, read_only: bool) -> AsyncEngine:
     return engine
 
 
+def _rows_written(tx: Transaction) -> int:
+    """Return how many rows this connection has written in its life; only the difference matters."""
+    connection = cast("Connection", tx.sync_connection)
+    if connection.dialect.name == "sqlite":
+        written: int = connection.connection.driver_connection.total_changes  # type: ignore[union-attr]
+        return written
+    return int(connection.info.get(ROWS_WRITTEN, 0))
+
+
+def _count_rows(
+    connection: Connection,
+    cursor: DBAPICursor,
+    _statement: str,
+    _parameters: object,
+    context: DefaultExecutionContext | None,
+    _many: bool,  # noqa: FBT001 - the signature of SQLAlchemy's event
+) -> None:
+    """Add what a statement wrote; -1, which drivers say of batches, counts as something."""
+    if context is not None and (context.isinsert or context.isupdate or context.isdelete):
+        rows = connection.info.get(ROWS_WRITTEN, 0)
+        connection.info[ROWS_WRITTEN] = rows + abs(cursor.rowcount)
+
+
 def _prepare_writer(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     """FULL: a commit in WAL mode reaches the disk before it returns; NORMAL would lose an ACK with the power."""
     _pragmas(
-        connection, "journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"
+        connection, "busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"
     )
 
 
 def _prepare_reader(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    _pragmas(connection, "journal_mode=WAL", "busy_timeout=30000", "query_only=ON")
+    _pragmas(connection, "busy_timeout=30000", "journal_mode=WAL", "query_only=ON")
 
 
 def _pragmas(connection: DBAPIConnection, *settings: str) -> None:

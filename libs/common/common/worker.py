@@ -17,5 +17,6 @@ class Worker:
 async def poll(step: Callable[[], Awaitable[bool]], *, wake: Signal, every: float) -> None:
     """Repeat `step` while it returns True; then wait for the signal or `every` seconds; for ever."""
     while True:
+        seen = wake.count
         if not await step():
-            await wake.wait(every)
+            await wake.wait(every, since=seen)
