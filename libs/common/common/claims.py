@@ -28,9 +28,10 @@ async def claim(
     """Lease up to `limit` rows that are due and that nobody holds; return them as they are now."""
     free = or_(table.c.leased_until.is_(None), table.c.leased_until < now)
     chosen = select(table.c.id).where(due, free).order_by(*order_by).limit(limit)
-    chosen = chosen.with_for_update(skip_locked=True)
+    # A CTE: PostgreSQL may run a plain subquery once per row, and then lease more than `limit`.
+    once = chosen.with_for_update(skip_locked=True).cte("chosen")
     held = {"lease_token": new_id(), "leased_until": now + lease}
-    taken = update(table).where(table.c.id.in_(chosen)).values(held)
+    taken = update(table).where(table.c.id.in_(select(once.c.id))).values(held)
     rows = list((await tx.execute(taken.returning(*table.c))).mappings())
     ids = [row["id"] for row in rows]
     if len(rows) < 2:
