@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from common.backoff import exponential
 from common.database import Transaction
@@ -18,9 +19,29 @@ RETRIES = 6
 """Attempts at a record whose failure may be the record's own; then it is set aside."""
 
 
+AWAY = frozenset({"08", "53", "57", "58"})
+"""SQLSTATE classes: connection, resources, operator intervention, system error (PostgreSQL, appendix A)."""
+
+ROLLED_BACK = "40"
+"""SQLSTATE class of deadlocks and serialization failures."""
+
+
 def is_outage(error: Exception) -> bool:
     """Return whether a database or network is away: not the record's fault, so retried for ever."""
-    return isinstance(error, OperationalError | InterfaceError | OSError)
+    if isinstance(error, DBAPIError) and (error.connection_invalidated or _class(error) in AWAY):
+        return True
+    return isinstance(error, OperationalError | InterfaceError | PoolExhausted | OSError)
+
+
+def is_momentary(error: Exception) -> bool:
+    """Return whether another transaction was in the way, so that the same again may succeed."""
+    return isinstance(error, Retry) or (
+        isinstance(error, DBAPIError) and _class(error) == ROLLED_BACK
+    )
+
+
+def _class(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", None) or "")[:2]
 
 
 def again_after(error: Exception, attempt: int) -> timedelta | None:
@@ -29,7 +50,7 @@ def again_after(error: Exception, attempt: int) -> timedelta | None:
         return None
     if is_outage(error):
         return exponential(attempt, base=timedelta(milliseconds=100), cap=timedelta(seconds=15))
-    limit = RETRIES if isinstance(error, Retry) else 2
+    limit = RETRIES if is_momentary(error) else 2
     return exponential(attempt, base=timedelta(milliseconds=50)) if attempt < limit else None
 
 
