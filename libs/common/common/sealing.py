@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from common.errors import CannotUnseal, Misconfigured
 
@@ -63,7 +63,12 @@ class Sealer:
             ciphertext = base64.b64decode(sealed.ciphertext, validate=True)
         except binascii.Error as error:
             raise CannotUnseal("not_base64") from error
-        return model.model_validate_json(self._decrypt(sealed.key_id, nonce, ciphertext, context))
+        plain = self._decrypt(sealed.key_id, nonce, ciphertext, context)
+        try:
+            return model.model_validate_json(plain)
+        except ValidationError:
+            # The error's text would show what was sealed, so it is not chained.
+            raise CannotUnseal("another_model", f"sealed data is no {model.__name__}") from None
 
     def seal_bytes(self, value: bytes, context: str) -> bytes:
         """Seal bytes for a database column: `key id NUL nonce ciphertext`."""
@@ -78,7 +83,10 @@ class Sealer:
         )
 
     def blind_index(self, value: str) -> str:
-        """Return a keyed hash by which equal values can be found without being readable."""
+        """Return a keyed hash by which equal values can be found without being readable.
+
+        Made with the oldest key, so that rotation keeps it; drop that key only with the index.
+        """
         return hmac.new(self._index_key, value.encode(), hashlib.sha256).hexdigest()
 
     def _encrypt(self, plain: bytes, context: str) -> tuple[bytes, bytes]:
@@ -88,7 +96,8 @@ class Sealer:
     def _decrypt(self, key_id: str, nonce: bytes, ciphertext: bytes, context: str) -> bytes:
         cipher = self._ciphers.get(key_id)
         if cipher is None:
-            raise CannotUnseal("unknown_key", f"no sealing key with the id {key_id}")
+            # Bytes that were never sealed would show in the id, so it is not told.
+            raise CannotUnseal("unknown_key", "no sealing key with the id beside the data")
         try:
             return cipher.decrypt(nonce, ciphertext, context.encode())
         except (InvalidTag, ValueError) as error:
