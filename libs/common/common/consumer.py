@@ -6,7 +6,7 @@ one waits or is set aside. Offsets are committed after the database. Knows no ev
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -26,20 +26,23 @@ BATCH = 200
 STORM = 20
 """So many dead letters in a row stop the consumer: a bad deploy must not empty the log into them."""
 
+Wanted = tuple[Record, Envelope, Event]
+
 
 class DeadLetterStorm(ReferralLoopError):
-    """Too many records in a row were set aside; the runner starts the consumer again later."""
+    """Too many records in a row were set aside; the next bad one is not, and the reader waits at it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Consumer:
-    """A service's reading of the log."""
+    """A service's reading of the log; `in_a_row` outlives a restart of the loop, not of the process."""
 
     group: str
     topics: Sequence[str]
     handlers: Handlers
     db: Database
     clock: Clock
+    in_a_row: int = field(default=0, init=False)
 
     async def run(self, event_log: EventLog) -> None:
         """Handle records until cancelled."""
@@ -48,63 +51,85 @@ class Consumer:
                 await self.step(subscription, timeout_seconds=1.0)
 
     async def step(self, subscription: Subscription, *, timeout_seconds: float) -> int:
-        """Handle what is there, commit the offsets; return how many records there were."""
+        """Handle what is there, commit the offsets; return how many records there were.
+
+        Raises DeadLetterStorm; what stands before the record that it stopped at is committed.
+        """
         records = await subscription.fetch(limit=BATCH, timeout_seconds=timeout_seconds)
         if not records:
             return 0
         try:
-            async with self.db.begin() as tx:
-                await self._handle(tx, [(r, *registry.read(r.value)) for r in records])
+            await self._handle(records)
         except Exception as error:  # noqa: BLE001 - any failure of the batch: find out whose it is
             log.info("batch_failed", group=self.group, code=code_of(error), records=len(records))
-            await self._one_by_one(records)
-        await subscription.commit(records)
+            await self._one_by_one(subscription, records)
+        else:
+            await subscription.commit(records)
         metrics.records_handled.labels(self.group).inc(len(records))
         return len(records)
 
-    async def _handle(
-        self, tx: Transaction, batch: Sequence[tuple[Record, Envelope, Event | None]]
-    ) -> None:
-        now = self.clock()
-        wanted = [
-            (record, envelope, event)
-            for record, envelope, event in batch
-            if event is not None and type(event) in self.handlers
-        ]
-        new = await inbox.first_sight(tx, {e.id: r.topic for r, e, _ in wanted}, now=now)
-        seen: set[object] = set()
-        for _, envelope, event in wanted:
-            if envelope.id in new and envelope.id not in seen:
-                seen.add(envelope.id)
-                await self.handlers[type(event)](tx, event, now)
-
-    async def _one_by_one(self, records: Sequence[Record]) -> None:
-        in_a_row = 0
+    async def _handle(self, records: Sequence[Record]) -> None:
+        """Handle records in one transaction, which is not opened for records that nobody wants."""
+        wanted: list[Wanted] = []
         for record in records:
-            in_a_row = 0 if await self._patiently(record) else in_a_row + 1
-            if in_a_row >= STORM:
-                raise DeadLetterStorm(f"{in_a_row} records in a row were set aside")
+            envelope, event = registry.read(record.value, only=self.handlers)
+            if event is not None:
+                wanted.append((record, envelope, event))
+        if not wanted:
+            return
+        async with self.db.begin() as tx:
+            handled = await self._apply(tx, wanted)
+        if handled:
+            self.in_a_row = 0
 
-    async def _patiently(self, record: Record) -> bool:
+    async def _apply(self, tx: Transaction, wanted: Sequence[Wanted]) -> int:
+        now = self.clock()
+        new = set(await inbox.first_sight(tx, {e.id: r.topic for r, e, _ in wanted}, now=now))
+        handled = len(new)
+        for _, envelope, event in wanted:
+            if envelope.id in new:
+                new.discard(envelope.id)
+                await self.handlers[type(event)](tx, event, now)
+        return handled
+
+    async def _one_by_one(self, subscription: Subscription, records: Sequence[Record]) -> None:
+        for record in records:
+            await self._patiently(record)
+            await subscription.commit([record])
+
+    async def _patiently(self, record: Record) -> None:
+        """Handle one record, again and again while that may help; else set it aside."""
         attempt = 0
         while True:
             attempt += 1
             try:
-                async with self.db.begin() as tx:
-                    await self._handle(tx, [(record, *registry.read(record.value))])
+                await self._handle([record])
             except Exception as error:  # noqa: BLE001 - the verdict is taken below, none is swallowed
+                failure = Failure(code_of(error), attempt, self.group)
                 wait = again_after(error, attempt)
-                place = {"topic": record.topic, "offset": record.offset, "code": code_of(error)}
                 if wait is None:
-                    await self._set_aside(record, Failure(code_of(error), attempt))
-                    log.warning("record_set_aside", group=self.group, attempts=attempt, **place)
-                    return False
-                log.info("record_retried", group=self.group, attempts=attempt, **place)
+                    await self._set_aside(record, failure)
+                    return
+                self._tell("record_retried", record, failure)
                 await asyncio.sleep(wait.total_seconds())
             else:
-                return True
+                return
 
     async def _set_aside(self, record: Record, failure: Failure) -> None:
+        if self.in_a_row >= STORM:
+            raise DeadLetterStorm(f"{self.in_a_row} records in a row were set aside")
         async with self.db.begin() as tx:
             await deadletter.set_aside(tx, record, failure, now=self.clock())
+        self.in_a_row += 1
         metrics.dead_letters.labels(self.group).inc()
+        self._tell("record_set_aside", record, failure)
+
+    def _tell(self, event: str, record: Record, failure: Failure) -> None:
+        log.warning(
+            event,
+            group=self.group,
+            topic=record.topic,
+            offset=record.offset,
+            code=failure.code,
+            attempts=failure.attempts,
+        )

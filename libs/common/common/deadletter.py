@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping, select, update
 
-from common import outbox
+from common import inbox, outbox
 from common.database import Transaction, insert_new
 from common.errors import Conflict, NotFound
 from common.eventlog.port import Record
@@ -18,10 +18,11 @@ from common.verdicts import Handlers
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a record was set aside: a code, never the text of an error, which may name a person."""
+    """Why a group set a record aside: a code, never an error's text, which may name a person."""
 
     code: str
     attempts: int
+    group: str
 
 
 async def set_aside(tx: Transaction, record: Record, failure: Failure, *, now: datetime) -> bool:
@@ -53,7 +54,9 @@ def _told(record: Record, failure: Failure, now: datetime) -> dict[str, str]:
         "dlq-original-offset": str(record.offset),
         "dlq-error-code": failure.code,
         "dlq-attempts": str(failure.attempts),
+        "dlq-consumer-group": failure.group,
         "dlq-first-failed-at": now.isoformat(),
+        "dlq-original-timestamp": record.appended_at.isoformat(),
     }
 
 
@@ -68,7 +71,8 @@ async def replay(
 ) -> None:
     """Handle a dead letter again, once; who did so and why stays with it.
 
-    Raises NotFound, or Conflict when it was replayed before; what the handler raises rolls back.
+    An event that was handled meanwhile (it came a second time) is not handled again. Raises
+    NotFound, or Conflict when it was replayed before; what the handler raises rolls back.
     """
     query = select(dead_letters).where(dead_letters.c.id == letter_id)
     letter = (await tx.execute(query)).mappings().one_or_none()
@@ -78,6 +82,8 @@ async def replay(
     fresh = (dead_letters.c.id == letter_id) & dead_letters.c.replayed_at.is_(None)
     if (await tx.execute(update(dead_letters).where(fresh).values(told))).rowcount != 1:
         raise Conflict(f"dead letter {letter_id} was replayed before")
-    _, event = registry.read(letter["value"])
-    if event is not None and (handler := handlers.get(type(event))):
-        await handler(tx, event, now)
+    envelope, event = registry.read(letter["value"], only=handlers)
+    if event is None:
+        return
+    if await inbox.first_sight(tx, {envelope.id: letter["topic"]}, now=now):
+        await handlers[type(event)](tx, event, now)

@@ -1,6 +1,6 @@
 """Every event type by name, and how a record's bytes become an event again."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from pydantic import ValidationError
 
@@ -22,16 +22,20 @@ MODULES = (clinic, emr, notification, referral)
 TYPES: dict[str, type[Event]] = {event.type: event for event in _concrete(Event)}
 
 
-def read(value: bytes) -> tuple[Envelope, Event | None]:
+def read(
+    value: bytes, *, only: Container[type[Event]] | None = None
+) -> tuple[Envelope, Event | None]:
     """Return the envelope and the event in a record; no event where the type is not known here.
 
-    Raises SetAside when the bytes are no CloudEvent or the data does not fit its type: neither
-    will be better at the next try.
+    With `only`, data of other types is not looked at. Raises SetAside when the bytes are no
+    CloudEvent or the data does not fit its type: neither will be better at the next try.
     """
     try:
         envelope = Envelope.model_validate_json(value)
         known = TYPES.get(envelope.type)
-        return envelope, known.model_validate(envelope.data) if known else None
+        if known is None or (only is not None and known not in only):
+            return envelope, None
+        return envelope, known.model_validate(envelope.data)
     except ValidationError as error:
         places = sorted({".".join(str(part) for part in e["loc"]) for e in error.errors()})
         raise SetAside("unreadable_event", f"not valid at: {', '.join(places)}") from error
