@@ -38,11 +38,16 @@ class Subscription(Protocol):
 
         Waits up to the time-out for the first; an empty answer means that none came, or that
         another member of the group holds them all. What was fetched is not fetched again by this
-        subscription, committed or not.
+        subscription, committed or not. A member keeps its place however long its process takes
+        between two calls; leaving, or the end of its process, passes it on.
         """
 
     async def commit(self, records: Sequence[Record]) -> None:
-        """Remember, durably, that the group is done with these and everything before them."""
+        """Remember, durably, that the group is done with these and everything before them.
+
+        Never moves backwards. Raises Retry when this member lost its place: then another member
+        reads these records again.
+        """
 
 
 class EventLog(Protocol):

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from common.clock import Clock, utc_now
 from common.database import Database, Json, Transaction, UtcDateTime
@@ -61,9 +62,9 @@ offsets = Table(
 class SqliteEventLog:
     """An EventLog in a file."""
 
-    def __init__(self, path: Path, *, clock: Clock = utc_now) -> None:
-        """Use the file at `path`; `open` creates it."""
-        self._path = path
+    def __init__(self, path: Path | str, *, clock: Clock = utc_now) -> None:
+        """Use the file at `path`; it and its folder are made when they are not there."""
+        self._path = Path(path)
         self._clock = clock
         self._db = Database(f"sqlite+aiosqlite:///{path}")
         self._ready = asyncio.Lock()
@@ -71,6 +72,8 @@ class SqliteEventLog:
 
     async def append(self, new: Sequence[NewRecord]) -> None:
         """Append in one transaction: all or none."""
+        if not new:
+            return
         await self._create()
         now = self._clock()
         rows = [
@@ -81,7 +84,7 @@ class SqliteEventLog:
         try:
             async with self._db.begin() as tx:
                 await tx.execute(insert(records), rows)
-        except OperationalError as error:
+        except (OperationalError, PoolExhausted) as error:
             raise Retry("the event log did not take the records") from error
 
     @asynccontextmanager
@@ -99,6 +102,7 @@ class SqliteEventLog:
         await self._create()
         after = {topic: 0 for topic in topics}
         while True:
+            seen = self._db.committed.count
             async with self._db.read() as tx:
                 batch = await _next(tx, after, limit=500)
             for record in batch:
@@ -107,7 +111,7 @@ class SqliteEventLog:
             if not batch:
                 if not follow:
                     return
-                await self._db.committed.wait(POLL_SECONDS)
+                await self._db.committed.wait(POLL_SECONDS, since=seen)
 
     async def lag(self, topics: Sequence[str], *, group: str) -> Mapping[str, int]:
         """Count the records after each committed offset."""
@@ -158,11 +162,12 @@ class SqliteSubscription:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_seconds
         while True:
+            seen = self._db.committed.count
             batch = await self._try(limit)
             left = deadline - loop.time()
             if batch or left <= 0:
                 return batch
-            await self._db.committed.wait(min(POLL_SECONDS, left))
+            await self._db.committed.wait(min(POLL_SECONDS, left), since=seen)
 
     async def commit(self, done: Sequence[Record]) -> None:
         """Write the highest offset of each topic."""
