@@ -32,8 +32,12 @@ async def transaction(request: Request, given: RuntimeDep) -> AsyncGenerator[Tra
         yield tx
 
 
-async def read_transaction(given: RuntimeDep) -> AsyncGenerator[Transaction]:
-    """Open a connection for reading."""
+async def read_transaction(request: Request, given: RuntimeDep) -> AsyncGenerator[Transaction]:
+    """Open a connection for reading, or join the transaction that keeps a repeatable answer."""
+    joined: Transaction | None = getattr(request.state, "tx", None)
+    if joined is not None:
+        yield joined
+        return
     async with given.db.read() as tx:
         yield tx
 

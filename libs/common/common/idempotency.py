@@ -1,19 +1,24 @@
 """Idempotency-Key on POST routes (IETF httpapi draft 07): a repeat gets the first answer again.
 
-The answer is kept in the transaction of its effect. A refusal is not kept: it had no effect.
+The answer is kept, sealed, in the transaction of its effect. A refusal is not kept: it had no effect.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from datetime import datetime
+from email.message import Message
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from sqlalchemy import RowMapping, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from common.database import Transaction
 from common.errors import FieldError, Invalid, KeyReused, StillRunning
+from common.sealing import Sealer
 from common.service import Runtime
 from common.tables import idempotency_keys as keys
 
@@ -21,6 +26,22 @@ HEADER = "Idempotency-Key"
 LONGEST = 255
 REPLAYED = "Idempotent-Replayed"
 KEPT_HEADERS = ("content-type", "location", "etag")
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request under a key: where, which key, and what was asked."""
+
+    scope: str
+    key: str
+    fingerprint: str
+
+    @property
+    def context(self) -> str:
+        """What the sealed answer is bound to."""
+        return f"idempotency:{self.scope}:{self.key}"
 
 
 class IdempotentRoute(APIRoute):
@@ -37,50 +58,95 @@ class IdempotentRoute(APIRoute):
             if not 0 < len(key) <= LONGEST:
                 fault = FieldError("", f"{HEADER} must have 1 to {LONGEST} characters")
                 raise Invalid(f"{HEADER} is unusable", errors=[fault])
-            return await _once(request, key, endpoint)
+            return await _alone(request, key, endpoint)
 
         return handler
 
 
-async def _once(
-    request: Request, key: str, endpoint: Callable[[Request], Awaitable[Response]]
-) -> Response:
-    runtime: Runtime = request.app.state.runtime
-    scope = f"{request.method} {request.url.path}"
-    fingerprint = hashlib.sha256(await request.body()).hexdigest()
+async def _alone(request: Request, key: str, endpoint: Endpoint) -> Response:
+    """Let one request under a key through at a time; StillRunning for the others."""
+    asked = Asked(f"{request.method} {request.url.path}", key, await _fingerprint(request))
     running: set[tuple[str, str]] = request.app.state.running
-    if (scope, key) in running:
-        raise StillRunning(f"a request with this {HEADER} is being handled; ask again shortly")
-    running.add((scope, key))
+    place = (asked.scope, key)
+    if place in running:
+        raise _still_running()
+    running.add(place)
     try:
-        async with runtime.db.begin() as tx:
-            if kept := await _find(tx, scope, key):
-                return _again(kept, fingerprint)
-            request.state.tx = tx
-            response = await endpoint(request)
-            await _keep(tx, (scope, key, fingerprint), response, now=runtime.clock())
-            return response
+        return await _once(request, asked, endpoint)
+    except IntegrityError as error:
+        if await _is_kept(request.app.state.runtime, asked):
+            raise _still_running() from error
+        raise
     finally:
-        running.discard((scope, key))
+        running.discard(place)
 
 
-async def _find(tx: Transaction, scope: str, key: str) -> RowMapping | None:
-    query = select(keys).where(keys.c.scope == scope, keys.c.key == key)
+async def _once(request: Request, asked: Asked, endpoint: Endpoint) -> Response:
+    runtime: Runtime = request.app.state.runtime
+    async with runtime.db.begin() as tx:
+        if kept := await _find(tx, asked):
+            return _again(kept, asked, runtime.sealer)
+        request.state.tx = tx
+        response = await _whole(await endpoint(request))
+        if response.status_code < 400:
+            await _keep(tx, asked, response, runtime.sealer, now=runtime.clock())
+        return response
+
+
+def _still_running() -> StillRunning:
+    return StillRunning(f"a request with this {HEADER} is being handled; ask again shortly")
+
+
+async def _is_kept(runtime: Runtime, asked: Asked) -> bool:
+    """Tell a key that another process kept first from a constraint that the endpoint broke."""
+    async with runtime.db.read() as tx:
+        return await _find(tx, asked) is not None
+
+
+async def _fingerprint(request: Request) -> str:
+    """Hash what was asked; a multipart boundary is drawn anew by each client and says nothing."""
+    content = Message()
+    content["content-type"] = request.headers.get("content-type", "")
+    body = await request.body()
+    if content.get_content_maintype() == "multipart" and (boundary := content.get_boundary()):
+        body = body.replace(boundary.encode("latin-1", errors="replace"), b"")
+    return hashlib.sha256(request.url.query.encode() + b"\n" + body).hexdigest()
+
+
+async def _whole(response: Response) -> Response:
+    """Return the response with its whole body at hand, so that it can be kept."""
+    if not isinstance(response, StreamingResponse):
+        return response
+    stream: AsyncIterable[Any] = response.body_iterator
+    parts = [part if isinstance(part, bytes) else str(part).encode() async for part in stream]
+    kept = dict(response.headers)
+    return Response(b"".join(parts), response.status_code, kept, background=response.background)
+
+
+async def _find(tx: Transaction, asked: Asked) -> RowMapping | None:
+    query = select(keys).where(keys.c.scope == asked.scope, keys.c.key == asked.key)
     return (await tx.execute(query)).mappings().one_or_none()
 
 
-def _again(kept: RowMapping, fingerprint: str) -> Response:
-    if kept["fingerprint"] != fingerprint:
+def _again(kept: RowMapping, asked: Asked, sealer: Sealer) -> Response:
+    if kept["fingerprint"] != asked.fingerprint:
         raise KeyReused(f"this {HEADER} was used before with another body")
     headers = kept["headers"] | {REPLAYED: "true"}
-    return Response(content=kept["body"], status_code=kept["status"], headers=headers)
+    body = sealer.unseal_bytes(kept["body"], asked.context)
+    return Response(content=body, status_code=kept["status"], headers=headers)
 
 
 async def _keep(
-    tx: Transaction, request: tuple[str, str, str], response: Response, *, now: datetime
+    tx: Transaction, asked: Asked, response: Response, sealer: Sealer, *, now: datetime
 ) -> None:
-    scope, key, fingerprint = request
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-    answer = {"status": response.status_code, "headers": headers, "body": bytes(response.body)}
-    row = {"scope": scope, "key": key, "fingerprint": fingerprint, "created_at": now} | answer
+    row = {
+        "scope": asked.scope,
+        "key": asked.key,
+        "fingerprint": asked.fingerprint,
+        "status": response.status_code,
+        "headers": headers,
+        "body": sealer.seal_bytes(bytes(response.body), asked.context),
+        "created_at": now,
+    }
     await tx.execute(insert(keys).values(row))
