@@ -1,5 +1,6 @@
 """The HTTP shell of every service: problem+json, health, metrics, documentation, bounds and safe headers."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -15,11 +16,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common import problems
-from common.problems import Problem
+from common.problems import Problem, TooLarge
 from common.service import Runtime
 
 LARGEST_BODY = 32 * 1024 * 1024
 """Bytes of one request; documents have a tighter bound of their own."""
+
+CHECK_SECONDS = 2.0
+"""How long a readiness check may take: who asks gives up soon after."""
 
 Check = Callable[[], Awaitable[None]]
 
@@ -45,8 +49,8 @@ def create_api(name: str, *, title: str, description: str, runtime: Runtime) -> 
     problems.install(api)
     _add_health(api, name)
     _add_documentation(api)
-    api.add_middleware(SafeHeaders)
     api.add_middleware(BoundedBody, limit=LARGEST_BODY)
+    api.add_middleware(SafeHeaders)
     return api
 
 
@@ -83,7 +87,8 @@ async def readiness(api: FastAPI) -> dict[str, Any]:
 
 async def _try(check: Check) -> str:
     try:
-        await check()
+        async with asyncio.timeout(CHECK_SECONDS):
+            await check()
     except Exception as error:  # noqa: BLE001 - the answer tells of it
         return type(error).__name__
     return "ok"
@@ -133,10 +138,6 @@ class SafeHeaders:
         await self._app(scope, receive, sent if scope["type"] == "http" else send)
 
 
-class BodyTooLarge(Exception):
-    """The body passed the bound while it was read."""
-
-
 class BoundedBody:
     """Refuses a body above the limit, announced or not, before anything parses it."""
 
@@ -164,14 +165,12 @@ class BoundedBody:
             message = await receive()
             total += len(message.get("body", b""))
             if total > self._limit:
-                raise BodyTooLarge
+                raise TooLarge(self._limit)
             return message
 
-        try:
-            await self._app(scope, counted, send)
-        except BodyTooLarge:
-            await self._refuse(send)
+        await self._app(scope, counted, send)
 
     async def _refuse(self, send: Send) -> None:
-        for message in problems.too_large(self._limit):
+        error = TooLarge(self._limit)
+        for message in problems.messages(problems.too_large(error), error.headers or {}):
             await send(message)

@@ -1,24 +1,56 @@
 """Errors on `/v1` as problem+json (RFC 9457). No answer repeats what was sent: it may be a person's data."""
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_args
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from pydantic_core.core_schema import ErrorType
 from starlette.exceptions import HTTPException
 from starlette.types import Message
 
-from common.errors import IllegalMove, Refused, Retry
+from common.errors import ConcurrentUpdate, IllegalMove, Refused, Retry
+from common.verdicts import is_momentary, is_outage
 
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 TYPES = "https://referral-loop.dev/problems/"
 BODY = "body"
+
+WITHHELD = "cannot be used"
+"""Said where the framework's own words might repeat what was sent."""
+
+PLAIN: dict[str, str] = {
+    "uuid_parsing": "must be a UUID",
+    "url_parsing": "must be a URL",
+    "url_syntax_violation": "must be a URL",
+    "union_tag_invalid": "the tag is none of the known ones",
+    "bytes_invalid_encoding": "must be encoded as the schema says",
+    "json_invalid": "must be valid JSON",
+}
+"""Our words for the errors of pydantic that show a part of the input."""
+
+FIXED = frozenset(get_args(ErrorType)) - {"value_error", "assertion_error", "get_attribute_error"}
+"""The errors of pydantic whose words speak of the rule alone; validators choose the others' words."""
+
+WORD = re.compile(r"\w{3,}")
+
+
+class TooLarge(HTTPException):
+    """The body is larger than the bound.
+
+    An HTTPException, because FastAPI turns any other error while it reads a body into a 400.
+    """
+
+    def __init__(self, limit: int) -> None:
+        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        super().__init__(status, f"at most {limit} bytes are taken", {"connection": "close"})
 
 
 class FieldProblem(BaseModel):
@@ -47,6 +79,7 @@ def install(api: FastAPI) -> None:
     api.add_exception_handler(Refused, _refused)
     api.add_exception_handler(Retry, _busy)
     api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(TooLarge, _too_large)
     api.add_exception_handler(HTTPException, _http)
     api.add_exception_handler(Exception, _failed)
 
@@ -84,12 +117,15 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _busy(request: Request, error: Exception) -> JSONResponse:
+    status, detail = HTTPStatus.SERVICE_UNAVAILABLE, "something that is needed is away for now"
+    if isinstance(error, ConcurrentUpdate) or not (isinstance(error, Retry) or is_outage(error)):
+        status, detail = HTTPStatus.CONFLICT, "another request changed this at the same moment"
     problem = Problem(
         type=f"{TYPES}try-again",
         title="Try again",
-        status=HTTPStatus.CONFLICT,
-        detail="another request changed this at the same moment; send the same again",
-        code=type(error).__name__,
+        status=status,
+        detail=f"{detail}; send the same again",
+        code="try_again",
     )
     return answer(request, problem, {"Retry-After": "1"})
 
@@ -109,17 +145,46 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 def _field(error: dict[str, Any]) -> FieldProblem:
     place = list(error["loc"])
-    if error["type"] == "json_invalid":
+    if error["type"] == "json_invalid" and place[:1] == [BODY]:
         return FieldProblem(pointer="", detail="the body is not valid JSON")
     if place and place[0] == BODY:
-        return FieldProblem(pointer=pointer(place[1:]), detail=error["msg"])
-    return FieldProblem(parameter=".".join(str(part) for part in place[1:]), detail=error["msg"])
+        return FieldProblem(pointer=pointer(place[1:]), detail=_words(error))
+    return FieldProblem(parameter=".".join(str(part) for part in place[1:]), detail=_words(error))
+
+
+def _words(error: dict[str, Any]) -> str:
+    """Return what is wrong without anything that was sent: a validator's own words may quote it."""
+    told: str = PLAIN.get(error["type"], error["msg"])
+    if error["type"] in FIXED:
+        return told
+    return WITHHELD if _sent(told) & _sent(error.get("input")) else told
+
+
+def _sent(value: Any) -> set[str]:
+    if isinstance(value, Mapping):
+        return set().union(*(_sent(part) for part in value.values()))
+    if isinstance(value, list | tuple):
+        return set().union(*(_sent(part) for part in value))
+    return set(WORD.findall(str(value).lower())) if isinstance(value, str | int | float) else set()
+
+
+async def _too_large(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, TooLarge)  # noqa: S101 - as registered
+    return answer(request, too_large(error), dict(error.headers or {}))
+
+
+def too_large(error: TooLarge) -> Problem:
+    """Return the refusal of a body that is too large."""
+    return Problem(
+        title="Content too large", status=error.status_code, detail=error.detail, code="too_large"
+    )
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - as registered
     status = HTTPStatus(error.status_code)
-    problem = Problem(title=status.phrase, status=status, detail=error.detail or None)
+    detail = error.detail if isinstance(error.detail, str) else None
+    problem = Problem(title=status.phrase, status=status, detail=detail or None)
     return answer(request, problem, dict(error.headers or {}))
 
 
@@ -127,10 +192,12 @@ async def _failed(request: Request, error: Exception) -> JSONResponse:
     log.error(
         "request_failed", method=request.method, route=_route(request), code=type(error).__name__
     )
+    if is_outage(error) or is_momentary(error):
+        return await _busy(request, error)
     problem = Problem(
         title="Internal error",
         status=HTTPStatus.INTERNAL_SERVER_ERROR,
-        detail="nothing was changed; it is safe to send the same again",
+        detail="this is our fault; with an Idempotency-Key it is safe to send the same again",
         code="internal",
     )
     return answer(request, problem)
@@ -138,17 +205,6 @@ async def _failed(request: Request, error: Exception) -> JSONResponse:
 
 def _route(request: Request) -> str:
     return getattr(request.scope.get("route"), "path", "unknown")
-
-
-def too_large(limit: int) -> tuple[Message, Message]:
-    """Return the ASGI messages that refuse a body of more than `limit` bytes."""
-    problem = Problem(
-        title="Content too large",
-        status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        detail=f"at most {limit} bytes are taken",
-        code="too_large",
-    )
-    return messages(problem, {"connection": "close"})
 
 
 def messages(problem: Problem, headers: Mapping[str, str]) -> tuple[Message, Message]:
