@@ -11,7 +11,8 @@ from common import problems
 from common.errors import Misconfigured
 from common.problems import Problem
 
-OPEN = ("/livez", "/readyz", "/metrics", "/openapi.json", "/docs", "/static/", "/receipts/")
+OPEN = frozenset({"/livez", "/readyz", "/metrics", "/openapi.json", "/docs"})
+OPEN_BELOW = ("/static/", "/receipts/")
 """Paths that need no token: health, documentation, and gateways, whose path holds a secret."""
 
 
@@ -35,12 +36,15 @@ class BearerToken:
     def __init__(self, app: ASGIApp, *, token: SecretStr) -> None:
         """Wrap an app."""
         self._app = app
-        self._expected = f"Bearer {token.get_secret_value()}".encode()
+        self._expected = token.get_secret_value().encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 401 where the token is missing or another."""
-        if scope["type"] != "http" or self._may(scope):
+        if scope["type"] == "lifespan" or self._may(scope):
             await self._app(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
             return
         problem = Problem(title="Unauthorized", status=HTTPStatus.UNAUTHORIZED, code="unauthorized")
         for message in problems.messages(problem, {"www-authenticate": "Bearer"}):
@@ -48,7 +52,8 @@ class BearerToken:
 
     def _may(self, scope: Scope) -> bool:
         path: str = scope["path"].removeprefix(scope.get("root_path", ""))
-        if path.startswith(OPEN):
+        if path in OPEN or path.startswith(OPEN_BELOW):
             return True
-        given = dict(scope["headers"]).get(b"authorization", b"")
-        return hmac.compare_digest(given, self._expected)
+        scheme, _, given = dict(scope["headers"]).get(b"authorization", b"").partition(b" ")
+        known = hmac.compare_digest(given.strip(), self._expected)
+        return known and scheme.lower() == b"bearer"
