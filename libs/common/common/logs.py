@@ -2,7 +2,9 @@
 
 import logging
 import sys
+import traceback
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -59,6 +61,7 @@ ALLOWED = frozenset(
         "connections",
         "duplicates",
         "failure",
+        "place",
     ]
 )
 """Every key that may be logged; values are ids, codes, sizes and times."""
@@ -74,22 +77,33 @@ def allow_listed(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMap
 def class_of_exception(
     _: Any, __: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Keep an exception's class and drop its text and frames, which may hold a person's data."""
+    """Keep an exception's class and place; drop its text, which may hold a person's data."""
     error = event.pop("exc_info", None)
     if error is True:
-        error = sys.exc_info()[1]
+        error = sys.exc_info()
+    if isinstance(error, tuple):
+        error = error[1]
     if isinstance(error, BaseException):
         event["error_class"] = type(error).__name__
+        event["place"] = _place(error)
     return event
 
 
-class TemplateOnly(logging.Handler):
-    """Passes on what libraries log through `logging`: name and template, without the arguments."""
+def _place(error: BaseException) -> str:
+    """Return file and line of where an error was raised: the only part of a traceback without data."""
+    frames = traceback.extract_tb(error.__traceback__, limit=-1)
+    return f"{Path(frames[0].filename).name}:{frames[0].lineno}" if frames else "unknown"
+
+
+class PlaceOnly(logging.Handler):
+    """Passes on that a library logged and where; its words may hold data, arguments or not."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log the record's class of exception, never its arguments."""
-        error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
-        told = {"logger": record.name, "error_class": error} if error else {"logger": record.name}
+        """Log the logger's name, the line that spoke (which tells the message) and the exception's class."""
+        spoke = f"{record.module}.py:{record.lineno}"
+        told: dict[str, str] = {"logger": record.name, "place": spoke}
+        if record.exc_info and record.exc_info[0]:
+            told["error_class"] = record.exc_info[0].__name__
         structlog.get_logger().log(record.levelno, "library_message", **told)
 
 
@@ -111,6 +125,4 @@ def configure(*, level: str, form: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    logging.basicConfig(
-        handlers=[TemplateOnly()], level=max(threshold, logging.WARNING), force=True
-    )
+    logging.basicConfig(handlers=[PlaceOnly()], level=max(threshold, logging.WARNING), force=True)
