@@ -24,11 +24,17 @@ class SharedSettings(BaseSettings):
     log_format: str = Field(
         default="console", pattern="^(console|json)$", description="console or json."
     )
-    log_level: str = Field(default="info", description="debug, info, warning or error.")
+    log_level: str = Field(
+        default="info",
+        pattern="^(debug|info|warning|error)$",
+        description="debug, info, warning or error.",
+    )
 
 
 class ServiceSettings(BaseSettings):
     """What every service has of its own, with the service's prefix."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
 
     database_url: str | None = Field(
         default=None,
