@@ -5,23 +5,34 @@ One service alone (production) or several under one roof (embedded): the same co
 
 import asyncio
 import contextlib
+import os
 import signal
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+import socket
+import sys
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Coroutine,
+    Iterator,
+    Sequence,
+)
+from typing import Any
 
 import structlog
 import uvicorn
+import uvloop
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
-from common import logs, metrics, migrations, outbox
+from common import logs, metrics, migrations, outbox, retention, supervision
 from common.auth import BearerToken, check_exposure
-from common.backoff import exponential
 from common.clock import Clock, accelerated
 from common.consumer import Consumer
 from common.database import Database
-from common.errors import Misconfigured
+from common.errors import Misconfigured, Retry
 from common.eventlog.open import open_log
 from common.eventlog.port import EventLog
-from common.sealing import Sealer, new_key, parse_keys
+from common.keys import sealer_from
 from common.service import Runtime, Service
 from common.settings import ServiceSettings, SharedSettings
 from common.worker import Worker, poll
@@ -32,7 +43,7 @@ RELAY_SECONDS = 1.0
 """How often the relay looks without being woken: the net under the wake-up."""
 
 DRAIN_SECONDS = 10.0
-"""How long a stop may take before open connections are cut."""
+"""How long each part of a stop may take: loops to end, open requests to be answered."""
 
 Build = Callable[[ServiceSettings, Runtime], Service]
 
@@ -44,23 +55,6 @@ class QuietServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals alone."""
         yield
-
-
-def sealer_from(settings: SharedSettings) -> Sealer:
-    """Return the sealer for the configured keys; embedded mode makes and keeps a key of its own.
-
-    Raises Misconfigured when the event log is shared (Kafka) and no key is given.
-    """
-    if settings.sealing_keys is not None:
-        return Sealer(parse_keys(settings.sealing_keys.get_secret_value()))
-    if settings.event_log_url and not settings.event_log_url.startswith("sqlite"):
-        raise Misconfigured("SEALING_KEYS must be set when services share a log over the network")
-    path = settings.data_dir / "sealing.key"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(new_key("embedded-1"))
-    return Sealer(parse_keys(path.read_text()))
 
 
 def open_runtime(
@@ -82,18 +76,34 @@ def open_runtime(
 
 
 def main(name: str, settings: ServiceSettings, build: Build) -> None:
-    """Run one service until it is told to stop."""
-    shared = SharedSettings()
-    logs.configure(level=shared.log_level, form=shared.log_format)
-    check_exposure(settings.host, settings.api_token)
-    runtime = open_runtime(name, settings, shared, log=open_log(shared))
-    service = build(settings, runtime)
-    if settings.api_token:
-        service.api.add_middleware(BearerToken, token=settings.api_token)
-    embedded = runtime.db.is_sqlite
-    asyncio.run(
-        run([service], service.api, host=settings.host, port=settings.port, migrate=embedded)
-    )
+    """Run one service until it is told to stop; exit with a sentence where it must not start."""
+    try:
+        shared = SharedSettings()
+        logs.configure(level=shared.log_level, form=shared.log_format)
+        check_exposure(settings.host, settings.api_token)
+        runtime = open_runtime(name, settings, shared, log=open_log(shared))
+        service = build(settings, runtime)
+        if settings.api_token:
+            service.api.add_middleware(BearerToken, token=settings.api_token)
+        embedded = runtime.db.is_sqlite
+        until_stopped(
+            run([service], service.api, host=settings.host, port=settings.port, migrate=embedded)
+        )
+    except Misconfigured as error:
+        sys.exit(f"{name}: {error}")
+
+
+def until_stopped(running: Coroutine[Any, Any, None]) -> None:
+    """Run it in a loop of its own; a task that will not be cancelled does not keep the process."""
+
+    async def bounded() -> None:
+        await running
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        if await supervision.cancel(left, seconds=1.0):
+            os._exit(os.EX_SOFTWARE)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(bounded())
 
 
 async def run(
@@ -104,50 +114,89 @@ async def run(
     port: int,
     migrate: bool,
     stop: asyncio.Event | None = None,
+    drain_seconds: float = DRAIN_SECONDS,
 ) -> None:
-    """Serve until SIGTERM, SIGINT or `stop`; then drain: no new work, finish what began, close."""
+    """Serve until SIGTERM, SIGINT or `stop`; then drain: no new work, finish what began, close.
+
+    Raises Misconfigured when the port is taken.
+    """
     stop = stop or asyncio.Event()
     async with opened(services, migrate=migrate), _signals(stop):
+        listener = _listen(host, port)
+        server = QuietServer(_config(api, drain_seconds))
+        relays = [supervision.start(service, relay_of(service)) for service in services]
         loops = [
-            asyncio.create_task(_supervised(service, worker), name=f"{service.name}:{worker.name}")
+            supervision.start(service, worker)
             for service in services
-            for worker in workers_of(service)
+            for worker in loops_of(service)
         ]
-        server = QuietServer(_config(api, host, port))
-        serving = asyncio.create_task(server.serve(), name="http")
-        log.info("started", host=host, port=port)
-        await asyncio.wait(
-            [serving, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED
-        )
-        log.info("draining")
-        for service in services:
-            service.api.state.draining = True
-        server.should_exit = True
-        await _cancel(loops)
-        await serving
+        serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+        log.info("started", host=host, port=listener.getsockname()[1])
+        try:
+            await _first(serving, stop)
+        finally:
+            log.info("draining")
+            for service in services:
+                service.api.state.draining = True
+            server.should_exit = True
+            await supervision.cancel(loops, seconds=drain_seconds)
+            await serving
+            await supervision.cancel(relays, seconds=drain_seconds)
+            await _publish_the_rest(services, seconds=drain_seconds)
     log.info("stopped")
 
 
-def workers_of(service: Service) -> list[Worker]:
-    """Return every loop of a service: its own, the relay of its outbox, and its consumer."""
+async def _first(serving: asyncio.Task[None], stop: asyncio.Event) -> None:
+    """Wait until told to stop, or until the server ends by itself."""
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise Misconfigured(f"cannot listen on {host} port {port}: {error.strerror}") from error
+
+
+def relay_of(service: Service) -> Worker:
+    """Return the loop that brings a service's outbox to the log."""
     runtime = service.runtime
 
-    async def relay() -> None:
-        async def step() -> bool:
-            more = await outbox.drain(runtime.db, runtime.log)
-            if more:
-                metrics.outbox_published.labels(service.name).inc()
-            return more
+    async def step() -> bool:
+        published = await outbox.drain(runtime.db, runtime.log)
+        if published:
+            metrics.outbox_published.labels(service.name).inc()
+        return published
 
-        await poll(step, wake=runtime.db.committed, every=RELAY_SECONDS)
+    return Worker("relay", lambda: poll(step, wake=runtime.db.committed, every=RELAY_SECONDS))
 
-    loops = [Worker("relay", relay), *service.workers]
+
+def loops_of(service: Service) -> list[Worker]:
+    """Return every other loop of a service: its own workers, its consumer, its housekeeping."""
+    runtime = service.runtime
+    loops = [*service.workers, Worker("housekeeping", lambda: retention.keep_house(runtime))]
     if service.handlers:
         consumer = Consumer(
             service.name, service.topics, service.handlers, runtime.db, runtime.clock
         )
         loops.append(Worker("consumer", lambda: consumer.run(runtime.log)))
     return loops
+
+
+async def _publish_the_rest(services: Sequence[Service], *, seconds: float) -> None:
+    """Bring what the last requests left to the log; what does not get there waits in the outbox."""
+    for service in services:
+        try:
+            async with asyncio.timeout(seconds):
+                while await outbox.drain(service.runtime.db, service.runtime.log):
+                    pass
+        except (TimeoutError, Retry, SQLAlchemyError) as error:
+            log.warning("outbox_left", service=service.name, error_class=type(error).__name__)
 
 
 @contextlib.asynccontextmanager
@@ -165,42 +214,16 @@ async def opened(services: Sequence[Service], *, migrate: bool) -> AsyncGenerato
             await event_log.close()
 
 
-def _config(api: ASGIApp, host: str, port: int) -> uvicorn.Config:
+def _config(api: ASGIApp, drain_seconds: float) -> uvicorn.Config:
+    """Return uvicorn's part: no lifespan (a mounted app's would never run; the runner opens and closes)."""
     return uvicorn.Config(
         api,
-        host=host,
-        port=port,
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=int(DRAIN_SECONDS),
+        timeout_graceful_shutdown=max(1, int(drain_seconds)),
     )
-
-
-async def _supervised(service: Service, worker: Worker) -> None:
-    """Run a worker again, later each time, whenever it raises; a restart is counted and logged."""
-    failures = 0
-    loop = asyncio.get_running_loop()
-    while True:
-        began = loop.time()
-        try:
-            await worker.run()
-        except Exception as error:
-            failures = 1 if loop.time() - began > 60 else failures + 1
-            wait = exponential(failures).total_seconds()
-            metrics.worker_restarts.labels(service.name, worker.name).inc()
-            told = {"service": service.name, "worker": worker.name, "attempts": failures}
-            log.warning("worker_failed", seconds=wait, exc_info=error, **told)
-            await asyncio.sleep(wait)
-        else:
-            return
-
-
-async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks, timeout=DRAIN_SECONDS) if tasks else None
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,64 @@
+"""Keeps workers alive: a loop that raises is started again, later each time; and ends them in time."""
+
+import asyncio
+import random
+from collections.abc import Collection
+from typing import Any
+
+import structlog
+
+from common import metrics
+from common.backoff import exponential
+from common.service import Service
+from common.worker import Worker
+
+log = structlog.get_logger()
+
+CALM_SECONDS = 60.0
+"""A worker that ran so long before it failed is started again soon, as if for the first time."""
+
+
+def start(service: Service, worker: Worker) -> asyncio.Task[None]:
+    """Start a worker of a service as a task that carries both names."""
+    name = f"{service.name}:{worker.name}"
+    return asyncio.create_task(_supervised(service, worker), name=name)
+
+
+async def _supervised(service: Service, worker: Worker) -> None:
+    """Run a worker again, later each time, whenever it raises; a restart is counted and logged."""
+    failures = 0
+    loop = asyncio.get_running_loop()
+    while True:
+        began = loop.time()
+        try:
+            await worker.run()
+        except asyncio.CancelledError as error:
+            if _is_told_to_end():
+                raise
+            caught: BaseException = error
+        except Exception as error:  # noqa: BLE001 - the outermost loop: told, counted, tried again
+            caught = error
+        else:
+            return
+        failures = 1 if loop.time() - began > CALM_SECONDS else failures + 1
+        wait = exponential(failures, jitter=random.random()).total_seconds()  # noqa: S311 - no secret
+        metrics.worker_restarts.labels(service.name, worker.name).inc()
+        told = {"service": service.name, "worker": worker.name, "attempts": failures}
+        log.warning("worker_failed", seconds=round(wait, 3), exc_info=caught, **told)
+        await asyncio.sleep(wait)
+
+
+def _is_told_to_end() -> bool:
+    """Tell our own cancelling from a cancelled thing that a worker waited for."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
+async def cancel(tasks: Collection[asyncio.Task[Any]], *, seconds: float) -> bool:
+    """Cancel tasks, give them time to end, and return whether any is still there."""
+    for task in tasks:
+        task.cancel()
+    _, stuck = await asyncio.wait(tasks, timeout=seconds) if tasks else (None, ())
+    for task in stuck:
+        log.error("task_stuck", worker=task.get_name())
+    return bool(stuck)
