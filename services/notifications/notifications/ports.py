@@ -119,6 +119,13 @@ class FaxGateway(Protocol):
         """
         ...
 
+    async def forget(self, gateway_id: str) -> None:
+        """Delete the pages at the gateway; that they are gone already is well.
+
+        Raises GatewayUnavailable when they could not be deleted.
+        """
+        ...
+
     def read_callback(self, headers: Mapping[str, str], body: bytes) -> CallbackHint | None:
         """Read which fax a callback is about, or None when it says nothing usable."""
         ...

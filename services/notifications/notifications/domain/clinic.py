@@ -26,6 +26,7 @@ class Clinic:
     holidays: tuple[date, ...] = ()
     channels: tuple[ChannelName, ...] = ()
     fax_numbers: tuple[FaxNumber, ...] = ()
+    quarantined_numbers: frozenset[str] = frozenset()
     webhook_url: str | None = None
     webhook_secret: str | None = field(default=None, repr=False)
     webhook_disabled: bool = False
@@ -36,5 +37,6 @@ class Clinic:
 
     @property
     def fax_number(self) -> str | None:
-        """The first verified fax number: the only one that may be sent to (fax discipline)."""
-        return next((fax.number for fax in self.fax_numbers if fax.verified_on), None)
+        """The first verified number that has not proved to be wrong; no other is ever sent to."""
+        usable = (fax.number for fax in self.fax_numbers if fax.verified_on)
+        return next((number for number in usable if number not in self.quarantined_numbers), None)

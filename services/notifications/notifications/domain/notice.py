@@ -27,3 +27,11 @@ class Notice:
     by_when: str | None
     items: tuple[str, ...]
     happened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A notice with what only some channels say besides; sealed wherever it lies."""
+
+    notice: Notice
+    appointment_place: str | None = None

@@ -92,7 +92,10 @@ def _build(
     frame = Frame(SIDE, BOTTOM, WIDTH, LETTER[1] - TOP - BOTTOM, 0, 0, 0, 0)
     foot = partial(_footer, notice.referral_code, envelope, pages)
     document.addPageTemplates(PageTemplate(frames=[frame], onPage=foot))
-    document.build(_story(notice, envelope, as_of=as_of, reply_fax=reply_fax, pages=pages))
+    # reportlab would name Helvetica, which is not embedded, on every page, used or not.
+    canvas = partial(Canvas, initialFontName=face.REGULAR)
+    story = _story(notice, envelope, as_of=as_of, reply_fax=reply_fax, pages=pages)
+    document.build(story, canvasmaker=canvas)
     return FaxDocument(out.getvalue(), document.page)
 
 
@@ -149,7 +152,13 @@ def _questions(notice: Notice, envelope: Envelope, reply_fax: str | None) -> lis
 
 
 def _question(number: int, item: str) -> Flowable:
-    line = HRFlowable(
+    """A choice or a request has a box to check; a question has room for an answer as well."""
+    words = Paragraph(escape(f"{number}. {item}"), face.ITEM, bulletText=TICK_BOX)
+    return KeepTogether([words, _writing_line()]) if "?" in item else words
+
+
+def _writing_line() -> HRFlowable:
+    return HRFlowable(
         width=WIDTH - face.BOX_WIDTH,
         hAlign="RIGHT",
         thickness=0.75,
@@ -157,8 +166,6 @@ def _question(number: int, item: str) -> Flowable:
         spaceBefore=WRITING_ROOM,
         spaceAfter=0,
     )
-    words = Paragraph(escape(f"{number}. {item}"), face.ITEM, bulletText=TICK_BOX)
-    return KeepTogether([words, line])
 
 
 def _text(words: str, style: ParagraphStyle) -> Paragraph:

@@ -1,0 +1,43 @@
+"""What endpoints are given beside the runtime, and the headers that several of them read."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+
+from notifications.channels.letterhead import Letterhead
+from notifications.handlers.means import Means
+
+ReadCallback = Callable[[Mapping[str, str], bytes], str | None]
+"""Reads from headers and body which of the gateway's faxes a callback is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The service's means, its letterhead, and the gateways that may call back."""
+
+    means: Means
+    letterhead: Letterhead
+    callbacks: Mapping[str, ReadCallback] = field(default_factory=dict)
+    callback_secret: str | None = field(default=None, repr=False)
+
+
+def given(request: Request) -> Given:
+    """Return what the app was built with."""
+    found: Given = request.app.state.given
+    return found
+
+
+GivenDep = Annotated[Given, Depends(given)]
+
+Actor = Annotated[
+    str,
+    Header(
+        alias="X-Actor",
+        min_length=1,
+        max_length=200,
+        description="Who asks: the audit trail keeps it.",
+        examples=["ops:r.smith"],
+    ),
+]

@@ -1,0 +1,63 @@
+"""Notices: what clinics are told. Only `/content` and `/page.pdf` hold patient data."""
+
+import asyncio
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from sqlalchemy import RowMapping
+
+from common.database import Transaction
+from common.dependencies import Now, Read
+from common.http import PROBLEMS
+from notifications.api.given import GivenDep
+from notifications.api.schemas import Content, Notice
+from notifications.channels.letterhead import page_of
+from notifications.domain.parcel import Parcel
+from notifications.handlers.means import Means
+from notifications.handlers.send import parcel_of
+from notifications.store import clinics, notices
+
+router = APIRouter(
+    prefix="/v1/notices",
+    tags=["notices"],
+    responses={code: PROBLEMS[code] for code in (404, 422)},
+)
+
+
+@router.get("/{notice_id}", summary="Read what is known of a notice, without its words")
+async def read_notice(notice_id: UUID, tx: Read) -> Notice:
+    """Tell ids, codes and times."""
+    return Notice.model_validate(await notices.get(tx, notice_id))
+
+
+@router.get("/{notice_id}/content", summary="Read the words of a notice (patient data)")
+async def read_content(notice_id: UUID, tx: Read, given: GivenDep) -> Content:
+    """Open the sealed words."""
+    letter = notices.letter_of(await notices.get(tx, notice_id), sealer=given.means.sealer)
+    notice = letter.notice
+    said = {name: getattr(notice, name) for name in Content.model_fields if hasattr(notice, name)}
+    patient = notice.patient.model_dump() if notice.patient else None
+    return Content.model_validate(
+        said | {"patient": patient, "appointment_place": letter.appointment_place}
+    )
+
+
+@router.get(
+    "/{notice_id}/page.pdf",
+    summary="See a notice as the page that is faxed (patient data)",
+    response_class=Response,
+    responses={200: {"content": {"application/pdf": {}}, "description": "The page"}},
+)
+async def see_page(notice_id: UUID, tx: Read, given: GivenDep, now: Now) -> Response:
+    """Lay the notice out as it would be faxed now."""
+    row = await notices.get(tx, notice_id)
+    parcel = await _preview(tx, row, means=given.means)
+    page = await asyncio.to_thread(page_of, parcel, given.letterhead, now=now)
+    return Response(page.pdf, media_type="application/pdf")
+
+
+async def _preview(tx: Transaction, row: RowMapping, *, means: Means) -> Parcel:
+    clinic = await clinics.get(tx, row["clinic_id"], sealer=means.sealer)
+    none = row["id"]
+    shown = {"attempt_id": none, "id": none, "destination": clinic.fax_number or ""}
+    return parcel_of(shown, row, clinic, sealer=means.sealer)

@@ -1,0 +1,29 @@
+"""Promises: what clinics are owed, and whether it was kept."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from common.dependencies import Read
+from common.http import PROBLEMS
+from notifications.api.schemas import Cursor, Limit, Promise, Promises
+from notifications.domain.promise import PromiseState
+from notifications.store import listing, tables
+
+router = APIRouter(prefix="/v1/promises", tags=["promises"], responses={422: PROBLEMS[422]})
+
+
+@router.get("", summary="List promises, newest first")
+async def list_promises(
+    tx: Read,
+    state: PromiseState | None = None,
+    clinic_id: Annotated[str | None, Query(max_length=100)] = None,
+    referral_id: UUID | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Promises:
+    """Filter by state, clinic and referral; `next` leads to the page after."""
+    where = {"state": state, "clinic_id": clinic_id, "referral_id": referral_id}
+    found = await listing.page(tx, tables.promises, where, cursor=cursor, limit=limit)
+    return Promises(items=[Promise.model_validate(row) for row in found.rows], next=found.next)

@@ -1,0 +1,43 @@
+"""Webhooks of a clinic: sending again what its endpoint missed."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
+
+from common.dependencies import Now, Tx
+from common.http import PROBLEMS
+from common.idempotency import IdempotentRoute
+from notifications.api.given import Actor, GivenDep
+from notifications.api.schemas import Replayed
+from notifications.handlers.replay import replay_webhooks
+from notifications.store.deliveries import Request
+
+router = APIRouter(
+    prefix="/v1/clinics",
+    tags=["webhooks"],
+    route_class=IdempotentRoute,
+    responses={code: PROBLEMS[code] for code in (404, 409, 422)},
+)
+
+REPLAY = "webhook replay"
+
+
+@router.post("/{clinic_id}/webhook/replay", summary="Send missed webhooks again")
+async def replay(
+    clinic_id: str,
+    since: Annotated[AwareDatetime, Query(examples=["2026-03-02T00:00:00Z"])],
+    actor: Actor,
+    tx: Tx,
+    given: GivenDep,
+    now: Now,
+) -> Replayed:
+    """Begin again each notice since then whose webhook failed and that the clinic does not have.
+
+    An endpoint that had answered 410 is called again.
+    """
+    request = Request(by=actor, reason=REPLAY)
+    begun = await replay_webhooks(
+        tx, clinic_id, since=since, request=request, means=given.means, now=now
+    )
+    return Replayed(begun=begun)

@@ -1,0 +1,47 @@
+"""What the service reads from the log, and which handler each event calls."""
+
+from datetime import datetime
+
+from common.database import Transaction
+from common.events.clinic import ClinicChanged
+from common.events.emr import MessageDelivered, MessageNotDelivered
+from common.events.envelope import Event
+from common.events.referral import ReferralEvent
+from common.verdicts import Handler, Handlers
+from notifications.domain.telling import TOLD
+from notifications.handlers.confirm import confirm
+from notifications.handlers.directory import learn
+from notifications.handlers.fail import Failure, give_up
+from notifications.handlers.means import Means
+from notifications.handlers.tell import tell
+from notifications.store import deliveries
+
+TOPICS = ("clinic.events", "referral.events", "emr.events")
+
+
+def handlers(means: Means) -> Handlers:
+    """Return the handler of each event that is read."""
+
+    async def on_referral_event(tx: Transaction, event: ReferralEvent, now: datetime) -> None:
+        await tell(tx, event, means=means, now=now)
+
+    async def on_clinic_changed(tx: Transaction, event: ClinicChanged, now: datetime) -> None:
+        await learn(tx, event, means=means, now=now)
+
+    async def on_not_delivered(tx: Transaction, event: MessageNotDelivered, now: datetime) -> None:
+        await deliveries.count_attempts(tx, event.delivery_id, event.attempts)
+        failure = Failure(event.verdict, event.code)
+        await give_up(tx, event.delivery_id, failure, means=means, now=now)
+
+    told: dict[type[Event], Handler] = dict.fromkeys(TOLD, on_referral_event)
+    return told | {
+        ClinicChanged: on_clinic_changed,
+        MessageDelivered: on_delivered,
+        MessageNotDelivered: on_not_delivered,
+    }
+
+
+async def on_delivered(tx: Transaction, event: MessageDelivered, now: datetime) -> None:
+    """Take an EMR's acknowledgement as the confirmation, at the time of the acknowledgement."""
+    await deliveries.count_attempts(tx, event.delivery_id, event.attempts)
+    await confirm(tx, event.delivery_id, at=event.occurred_at, now=now)

@@ -1,0 +1,78 @@
+"""What the clock does: promises at risk, broken promises, and the "still pending" that is due."""
+
+import hashlib
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy import RowMapping
+
+from common import metrics, outbox
+from common.database import Transaction
+from common.events.clinic import PromiseKind
+from common.events.notification import PromiseAtRisk
+from notifications.domain.heartbeat import next_beat
+from notifications.domain.promise import PromiseState
+from notifications.domain.routing import may_leave, next_channel
+from notifications.domain.telling import PENDING
+from notifications.handlers import route
+from notifications.handlers.means import Means
+from notifications.handlers.owe import fail_to_keep
+from notifications.handlers.tell import Saying, say, supersede_pending
+from notifications.handlers.withdraw import withdraw_waiting
+from notifications.store import clinics, deliveries, heartbeats, notices, promises
+
+log = structlog.get_logger()
+
+
+async def endanger(tx: Transaction, promise_id: UUID, *, means: Means, now: datetime) -> None:
+    """Act on three quarters of the time gone: tell operations, try the next channel at once."""
+    row = await promises.move(tx, promise_id, PromiseState.AT_RISK)
+    if row is None:
+        return
+    await outbox.append(tx, PromiseAtRisk.model_validate(promises.facts(row, now)), now=now)
+    metrics.promises.labels(row["kind"], "at_risk").inc()
+    log.warning("promise_at_risk", promise_id=str(promise_id), kind=row["kind"])
+    notice = await notices.get(tx, row["notice_id"])
+    if notices.is_open(notice):
+        await _escalate(tx, notice, means=means, now=now)
+
+
+async def _escalate(tx: Transaction, notice: RowMapping, *, means: Means, now: datetime) -> None:
+    """Let what waits give way to the next channel; what is on its way is left to finish.
+
+    Where no channel is left, what waits keeps waiting for its next attempt.
+    """
+    clinic = await clinics.get(tx, notice["clinic_id"], sealer=means.sealer)
+    series = await deliveries.last_series(tx, notice["id"])
+    used = await deliveries.channels_used(tx, notice["id"], series)
+    if may_leave(clinic) and next_channel(clinic, means.configured, used=used):
+        await withdraw_waiting(tx, notice["id"], reason="at_risk", now=now)
+        await route.begin_next(tx, notice, clinic, means.configured, series=series, now=now)
+
+
+async def break_promise(tx: Transaction, promise_id: UUID, *, now: datetime) -> None:
+    """Record that the time ran out without a confirmation: an event, and a task for a person."""
+    row = await promises.find(tx, promise_id)
+    if row is not None:
+        await fail_to_keep(tx, row, now=now)
+
+
+async def say_still_pending(
+    tx: Transaction, prior_authorization_id: UUID, *, means: Means, now: datetime
+) -> None:
+    """Tell the clinic that a prior authorization is still open; the next beat counts from now."""
+    taken = await heartbeats.take(tx, prior_authorization_id, now=now)
+    if taken is None:
+        return
+    beat, event = taken
+    clinic = await clinics.get(tx, event.clinic_id, sealer=means.sealer)
+    owed, since = PromiseKind.PRIOR_AUTHORIZATION_STATUS, beat["started_at"]
+    saying = Saying(PENDING, event, _beat_key(prior_authorization_id, since), owed, since)
+    if notice := await say(tx, saying, clinic, means=means, now=now):
+        await supersede_pending(tx, notice, prior_authorization_id, now=now)
+    await heartbeats.start(tx, event, next_beat(clinic, now))
+
+
+def _beat_key(prior_authorization_id: UUID, since: datetime) -> str:
+    return hashlib.sha256(f"{prior_authorization_id}:{since.isoformat()}".encode()).hexdigest()

@@ -1,0 +1,74 @@
+"""Give a promise, and decide what becomes of it: kept, at risk, broken."""
+
+from datetime import datetime
+
+import structlog
+from sqlalchemy import RowMapping
+
+from common import metrics, outbox
+from common.database import Transaction
+from common.events.clinic import PromiseKind
+from common.events.notification import PromiseBroken, Promised, PromiseKept
+from common.ids import new_id
+from notifications.domain import promise
+from notifications.domain.clinic import Clinic
+from notifications.domain.promise import RUNNING, PromiseState
+from notifications.store import promises, tasks
+from notifications.store.promises import NewPromise
+from notifications.store.tasks import TaskKind
+
+log = structlog.get_logger()
+
+
+async def owe(
+    tx: Transaction,
+    notice: RowMapping,
+    kind: PromiseKind,
+    clinic: Clinic,
+    *,
+    started_at: datetime,
+    now: datetime,
+) -> None:
+    """Promise the clinic a notice; the clock began at `started_at`."""
+    new = NewPromise(new_id(), kind, promise.deadline(clinic, kind, started_at))
+    row = await promises.add(tx, new, notice=notice)
+    await outbox.append(tx, Promised.model_validate(promises.facts(row, now)), now=now)
+
+
+async def settle(tx: Transaction, notice: RowMapping, *, at: datetime, now: datetime) -> None:
+    """Decide the promises of a notice that the clinic has had since `at`."""
+    for row in await promises.of_notice(tx, notice["id"]):
+        if row["state"] in RUNNING and promise.fate(at, row["due_at"]) is PromiseState.KEPT:
+            await _keep(tx, row, at=at, now=now)
+        else:
+            await fail_to_keep(tx, row, now=now)
+            await promises.deliver_late(tx, row["id"], at=at)
+
+
+async def _keep(tx: Transaction, row: RowMapping, *, at: datetime, now: datetime) -> None:
+    kept = await promises.move(tx, row["id"], PromiseState.KEPT, kept_at=at, delivered_at=at)
+    if kept is not None:
+        facts = promises.facts(kept, now) | {"kept_at": at}
+        await outbox.append(tx, PromiseKept.model_validate(facts), now=now)
+        metrics.promises.labels(row["kind"], "kept").inc()
+
+
+async def fail_to_keep(tx: Transaction, row: RowMapping, *, now: datetime) -> bool:
+    """Record that the time of a promise ran out; return False when it was decided before."""
+    broken = await promises.move(tx, row["id"], PromiseState.BROKEN, broken_at=now)
+    if broken is None:
+        return False
+    await outbox.append(tx, PromiseBroken.model_validate(promises.facts(broken, now)), now=now)
+    await tasks.add(
+        tx,
+        TaskKind.PROMISE_BROKEN,
+        str(row["id"]),
+        now=now,
+        clinic_id=row["clinic_id"],
+        referral_id=row["referral_id"],
+        notice_id=row["notice_id"],
+        promise_id=row["id"],
+    )
+    metrics.promises.labels(row["kind"], "broken").inc()
+    log.warning("promise_broken", promise_id=str(row["id"]), kind=row["kind"])
+    return True

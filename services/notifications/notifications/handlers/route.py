@@ -1,0 +1,54 @@
+"""Choose the next channel of a notice and begin a delivery by it."""
+
+from datetime import datetime
+
+import structlog
+from sqlalchemy import RowMapping
+
+from common.database import Transaction
+from common.events.notification import ChannelName
+from notifications.domain.clinic import Clinic
+from notifications.domain.delivery import DeliveryState
+from notifications.domain.routing import Configured, may_leave, next_channel
+from notifications.store import deliveries, tasks
+from notifications.store.tasks import TaskKind
+
+log = structlog.get_logger()
+
+
+async def begin_next(
+    tx: Transaction,
+    notice: RowMapping,
+    clinic: Clinic,
+    configured: Configured,
+    *,
+    series: int,
+    now: datetime,
+) -> ChannelName | None:
+    """Begin a delivery by the first usable channel that the series has not tried; None: none left.
+
+    Without a BAA nothing may leave: the delivery is held, a person is asked, the clocks run on.
+    """
+    used = await deliveries.channels_used(tx, notice["id"], series)
+    channel = next_channel(clinic, configured, used=used)
+    if channel is not None:
+        state = DeliveryState.QUEUED if may_leave(clinic) else DeliveryState.HELD
+        await deliveries.add(tx, notice, channel, state=state, series=series, now=now)
+        if state is DeliveryState.HELD:
+            await ask_for_baa(tx, clinic.id, now=now)
+    return channel
+
+
+async def ask_for_baa(tx: Transaction, clinic_id: str, *, now: datetime) -> None:
+    """Ask a person to get the clinic's BAA signed, once for all that is held."""
+    if await tasks.add(tx, TaskKind.NO_BAA, clinic_id, now=now, clinic_id=clinic_id):
+        log.warning("deliveries_held", clinic_id=clinic_id, reason="no_baa")
+
+
+async def ask_a_person(
+    tx: Transaction, kind: TaskKind, notice: RowMapping, *, now: datetime
+) -> None:
+    """Ask a person to tell the clinic, because no channel is left."""
+    about = {"clinic_id": notice["clinic_id"], "referral_id": notice["referral_id"]}
+    key = str(notice["id"])
+    await tasks.add(tx, kind, key, now=now, notice_id=notice["id"], **about)

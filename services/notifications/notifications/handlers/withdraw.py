@@ -1,0 +1,48 @@
+"""Take back what has not left, because the clinic has it already or is told in another way."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import RowMapping
+
+from common import outbox
+from common.database import Transaction
+from common.events.notification import EmrDeliveryWithdrawn
+from notifications.domain.delivery import LIVE, WAITING, DeliveryState
+from notifications.store import attempts, deliveries
+
+
+async def withdraw(tx: Transaction, row: RowMapping, *, reason: str, now: datetime) -> None:
+    """Withdraw one delivery; emr-bridge is asked not to send what it was given."""
+    over = {"ended_at": now, "reason": reason}
+    if await deliveries.move(tx, row["id"], DeliveryState.WITHDRAWN, **over) is None:
+        return
+    await attempts.end(tx, row["attempt_id"], "withdrawn", now=now)
+    if _with_emr_bridge(row):
+        event = EmrDeliveryWithdrawn(
+            occurred_at=now,
+            referral_id=row["referral_id"],
+            clinic_id=row["clinic_id"],
+            delivery_id=row["id"],
+        )
+        await outbox.append(tx, event, now=now)
+
+
+async def withdraw_waiting(tx: Transaction, notice_id: UUID, *, reason: str, now: datetime) -> None:
+    """Withdraw what has not begun to leave."""
+    for row in await deliveries.of_notice(tx, notice_id, WAITING):
+        await withdraw(tx, row, reason=reason, now=now)
+
+
+async def withdraw_rest(tx: Transaction, notice_id: UUID, *, now: datetime) -> None:
+    """Withdraw what is superfluous now that the clinic has the notice.
+
+    What a fax gateway has cannot be taken back: it is left to finish, and counts as late.
+    """
+    for row in await deliveries.of_notice(tx, notice_id, LIVE):
+        if row["state"] in WAITING or _with_emr_bridge(row):
+            await withdraw(tx, row, reason="confirmed_elsewhere", now=now)
+
+
+def _with_emr_bridge(row: RowMapping) -> bool:
+    return row["channel"] == "emr" and row["state"] == DeliveryState.SUBMITTED

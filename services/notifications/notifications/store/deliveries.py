@@ -1,0 +1,228 @@
+"""Deliveries: rows that workers claim, and the one conditional write by which each moves."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, RowMapping, exists, func, insert, or_, select, update
+
+from common import claims
+from common.database import Transaction
+from common.errors import NotFound
+from common.events.notification import ChannelName
+from common.ids import new_id
+from common.sealing import Sealer
+from notifications.domain.delivery import ENDED, LIVE, DeliveryState, sources
+from notifications.store.tables import deliveries, notices
+
+_S = DeliveryState
+_D = deliveries.c
+
+UNCLAIMED = {"lease_token": None, "leased_until": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A person's wish to send once more."""
+
+    by: str
+    reason: str
+
+
+async def add(
+    tx: Transaction,
+    notice: RowMapping,
+    channel: ChannelName,
+    *,
+    state: DeliveryState,
+    series: int,
+    now: datetime,
+) -> RowMapping:
+    """Write a delivery that has not begun; return its row."""
+    row = {
+        "id": new_id(),
+        "notice_id": notice["id"],
+        "referral_id": notice["referral_id"],
+        "clinic_id": notice["clinic_id"],
+        "channel": channel,
+        "series": series,
+        "state": state,
+        "next_attempt_at": now,
+        "created_at": now,
+    }
+    added = await tx.execute(insert(deliveries).values(row).returning(*deliveries.c))
+    return added.mappings().one()
+
+
+def _reason_context(delivery_id: UUID) -> str:
+    return f"notifications.deliveries:{delivery_id}:request_reason"
+
+
+async def note_request(
+    tx: Transaction, delivery_id: UUID, request: Request, *, sealer: Sealer
+) -> None:
+    """Record who asked for a delivery and why; the reason is free text, so it is sealed."""
+    reason = sealer.seal_bytes(request.reason.encode(), _reason_context(delivery_id))
+    values = {"requested_by": request.by, "request_reason": reason}
+    await tx.execute(update(deliveries).where(_D.id == delivery_id).values(values))
+
+
+def reason_of(row: RowMapping, *, sealer: Sealer) -> str | None:
+    """Open why a person asked for the delivery."""
+    sealed = row["request_reason"]
+    return sealer.unseal_bytes(sealed, _reason_context(row["id"])).decode() if sealed else None
+
+
+async def find(tx: Transaction, delivery_id: UUID) -> RowMapping | None:
+    """Return a delivery's row, or None."""
+    query = select(deliveries).where(_D.id == delivery_id)
+    return (await tx.execute(query)).mappings().one_or_none()
+
+
+async def get(tx: Transaction, delivery_id: UUID) -> RowMapping:
+    """Return a delivery's row; NotFound when there is none."""
+    row = await find(tx, delivery_id)
+    if row is None:
+        raise NotFound(f"no delivery {delivery_id}")
+    return row
+
+
+async def move(
+    tx: Transaction, delivery_id: UUID, to: DeliveryState, **values: Any
+) -> RowMapping | None:
+    """Move a delivery where the table of moves allows it; None when it stands elsewhere.
+
+    Whoever held it holds it no more, and what ends gets no further attempt.
+    """
+    movable = (_D.id == delivery_id) & _D.state.in_(sources(to))
+    moved = update(deliveries).where(movable).values(UNCLAIMED | values | {"state": to})
+    return (await tx.execute(moved.returning(*deliveries.c))).mappings().one_or_none()
+
+
+async def of_notice(
+    tx: Transaction, notice_id: UUID, states: Collection[DeliveryState] = frozenset(DeliveryState)
+) -> Sequence[RowMapping]:
+    """Return a notice's deliveries in these states, oldest first."""
+    query = select(deliveries).where(_D.notice_id == notice_id, _D.state.in_(states))
+    return (await tx.execute(query.order_by(_D.id))).mappings().all()
+
+
+async def held_of_clinic(tx: Transaction, clinic_id: str) -> Sequence[RowMapping]:
+    """Return what may not leave for the clinic yet, in the order in which it shall leave."""
+    query = select(deliveries).where(_D.clinic_id == clinic_id, _D.state == _S.HELD)
+    return (await tx.execute(query.order_by(_D.notice_id, _D.id))).mappings().all()
+
+
+async def missed(
+    tx: Transaction, clinic_id: str, channel: ChannelName, *, since: datetime
+) -> Sequence[RowMapping]:
+    """Return, for each open notice since then, its last failed delivery by a channel, in order."""
+    told = (notices.c.id == _D.notice_id) & notices.c.confirmed_at.is_(None)
+    unsaid = exists(select(notices.c.id).where(told, notices.c.superseded_by.is_(None)))
+    mine = (_D.clinic_id == clinic_id) & (_D.channel == channel) & (_D.created_at >= since)
+    lost = _D.state.in_((_S.FAILED, _S.WITHDRAWN))
+    latest = select(func.max(_D.id)).where(mine, lost, unsaid).group_by(_D.notice_id)
+    query = select(deliveries).where(_D.id.in_(latest))
+    return (await tx.execute(query.order_by(_D.notice_id))).mappings().all()
+
+
+async def last_series(tx: Transaction, notice_id: UUID) -> int:
+    """Return the number of a notice's latest series, 0 when nothing was planned yet."""
+    latest = await tx.scalar(select(func.max(_D.series)).where(_D.notice_id == notice_id))
+    return latest or 0
+
+
+async def channels_used(tx: Transaction, notice_id: UUID, series: int) -> frozenset[str]:
+    """Return the channels that a series has tried or is trying."""
+    query = select(_D.channel).where(_D.notice_id == notice_id, _D.series == series)
+    return frozenset((await tx.execute(query)).scalars())
+
+
+def overtaken() -> ColumnElement[bool]:
+    """Return whether an older notice of the same referral still has to leave on the same channel.
+
+    emr-bridge keeps the order of what it was given, so only what it has not yet been given counts.
+    """
+    older = deliveries.alias("older")
+    before = or_(
+        older.c.notice_id < _D.notice_id,
+        (older.c.notice_id == _D.notice_id) & (older.c.series < _D.series),
+    )
+    unsettled = older.c.state.in_(LIVE) & ~(
+        (older.c.channel == "emr") & (older.c.state == _S.SUBMITTED)
+    )
+    same = (older.c.referral_id == _D.referral_id) & (older.c.channel == _D.channel)
+    return exists(select(older.c.id).where(same, before, unsettled).correlate(deliveries))
+
+
+def ready(channel: ChannelName, now: datetime) -> ColumnElement[bool]:
+    """Return which deliveries may make their next attempt: each referral's notices in order."""
+    queued = (_D.channel == channel) & (_D.state == _S.QUEUED)
+    return queued & (_D.next_attempt_at <= now) & ~overtaken()
+
+
+def abandoned(channel: ChannelName, now: datetime) -> ColumnElement[bool]:
+    """Return of which deliveries nobody knows whether the last attempt went out.
+
+    Either it ended without an answer, or whoever was sending let the lease run out.
+    """
+    lost = (_D.state == _S.SENDING) | ((_D.state == _S.UNKNOWN) & (_D.next_attempt_at <= now))
+    return (_D.channel == channel) & lost
+
+
+def to_ask_about(channel: ChannelName, now: datetime) -> ColumnElement[bool]:
+    """Return which deliveries the gateway has and is to be asked about now."""
+    submitted = (_D.channel == channel) & (_D.state == _S.SUBMITTED)
+    return submitted & (_D.next_attempt_at <= now)
+
+
+async def any_due(tx: Transaction, due: ColumnElement[bool], *, now: datetime) -> bool:
+    """Return whether a claim would find something: a look that writes nothing and wakes nobody."""
+    free = or_(_D.leased_until.is_(None), _D.leased_until < now)
+    return await tx.scalar(select(_D.id).where(due, free).limit(1)) is not None
+
+
+async def claim(
+    tx: Transaction, due: ColumnElement[bool], *, limit: int, lease: timedelta, now: datetime
+) -> list[RowMapping]:
+    """Lease deliveries that are due, the longest waiting first."""
+    order = (_D.next_attempt_at, _D.notice_id)
+    return await claims.claim(
+        tx, deliveries, due=due, order_by=order, limit=limit, lease=lease, now=now
+    )
+
+
+async def write_held(tx: Transaction, held: RowMapping, **values: Any) -> bool:
+    """Write to a delivery only while it is held by this claim; False when the lease was lost."""
+    mine = (_D.id == held["id"]) & (_D.lease_token == held["lease_token"])
+    return (await tx.execute(update(deliveries).where(mine).values(values))).rowcount == 1
+
+
+async def release(tx: Transaction, held: RowMapping) -> bool:
+    """Let a claimed delivery go; False when it was not held any more: what came back is stale."""
+    return await write_held(tx, held, **UNCLAIMED)
+
+
+async def count_attempts(tx: Transaction, delivery_id: UUID, attempts: int) -> None:
+    """Take over how often emr-bridge tried on our behalf."""
+    await tx.execute(update(deliveries).where(_D.id == delivery_id).values(attempts=attempts))
+
+
+async def mark_late(tx: Transaction, delivery_id: UUID) -> None:
+    """Record that the clinic had the notice already when this delivery was confirmed."""
+    await tx.execute(update(deliveries).where(_D.id == delivery_id).values(late=True))
+
+
+async def ask_soon(tx: Transaction, gateway_id: str, *, now: datetime) -> bool:
+    """Have the gateway asked at once about a fax of which it called back."""
+    mine = (_D.gateway_id == gateway_id) & (_D.state == _S.SUBMITTED)
+    return (
+        await tx.execute(update(deliveries).where(mine).values(next_attempt_at=now))
+    ).rowcount > 0
+
+
+def is_over(row: RowMapping) -> bool:
+    """Return whether nothing more happens to a delivery by itself."""
+    return row["state"] in ENDED

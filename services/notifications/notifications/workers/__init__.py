@@ -1,0 +1,1 @@
+"""The edges that send: each claims rows, talks to the outside, and records what came back."""

@@ -1,0 +1,213 @@
+"""Sends faxes, looks up what was left without an answer, and asks what became of the rest.
+
+Nothing is sent again before the gateway was asked; a callback only makes the question come sooner.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import RowMapping
+
+from common import metrics
+from common.clock import utc_now
+from common.service import Runtime
+from notifications.channels.fax.retry import next_attempt
+from notifications.channels.letterhead import Letterhead, page_of
+from notifications.handlers import look_up, receipts, send
+from notifications.handlers.fail import Failure
+from notifications.handlers.means import Means
+from notifications.handlers.send import Outgoing
+from notifications.ports import (
+    FailureClass,
+    FaxGateway,
+    FaxState,
+    FaxStatus,
+    GatewayUnavailable,
+    OutgoingFax,
+    Refused,
+    Submitted,
+    Unknown,
+)
+from notifications.store import attempts, deliveries
+from notifications.workers.pace import Pace, retry_at, together
+
+log = structlog.get_logger()
+
+NO_RESULT = Failure("no_result")
+"""The gateway took the fax and never said what became of it."""
+
+SEARCH_MARGIN = timedelta(hours=1)
+"""A look-up begins so much before the attempt: clocks differ, and ours may run fast in a demo."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaxSender:
+    """Claims faxes that are due, submits them and records the gateway's answer."""
+
+    runtime: Runtime
+    means: Means
+    gateway: FaxGateway
+    letterhead: Letterhead
+    pace: Pace = field(default_factory=Pace)
+    rendering: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def step(self) -> bool:
+        """Send what is due; return whether there was anything."""
+        now = self.runtime.clock()
+        async with self.runtime.db.read() as tx:
+            if not await deliveries.any_due(tx, deliveries.ready("fax", now), now=now):
+                return False
+        pace = {"limit": self.pace.limit, "lease": self.pace.lease}
+        async with self.runtime.db.begin() as tx:
+            outgoing = await send.begin(tx, "fax", means=self.means, now=now, **pace)
+        await together(self._send(one) for one in outgoing)
+        return True
+
+    async def _send(self, outgoing: Outgoing) -> None:
+        parcel = outgoing.parcel
+        async with self.rendering:
+            now = self.runtime.clock()
+            page = await asyncio.to_thread(page_of, parcel, self.letterhead, now=now)
+        fax = OutgoingFax(
+            our_id=parcel.attempt_id,
+            to=parcel.destination,
+            pages_pdf=page.pdf,
+            page_count=page.pages,
+            header=self.letterhead.header(parcel.letter.notice.referral_code),
+        )
+        answer = await self.gateway.submit(fax)
+        metrics.delivery_attempts.labels("fax", type(answer).__name__.lower()).inc()
+        await self._record(outgoing.delivery, answer)
+
+    async def _record(self, held: RowMapping, answer: Submitted | Refused | Unknown) -> None:
+        now = self.runtime.clock()
+        async with self.runtime.db.begin() as tx:
+            if isinstance(answer, Submitted):
+                ask_at = now + self.pace.poll_after(0)
+                await receipts.taken(tx, held, answer.gateway_id, ask_at=ask_at)
+            elif isinstance(answer, Unknown):
+                look_at = now + self.pace.look_up_after
+                await receipts.unanswered(tx, held, answer.code, look_at=look_at)
+            else:
+                failure, at = Failure(answer.failure, answer.code), again_at(held, answer, now=now)
+                await receipts.failed(tx, held, failure, again_at=at, means=self.means, now=now)
+
+
+def again_at(held: RowMapping, answer: Refused, *, now: datetime) -> datetime | None:
+    """Return when a refused fax is tried again: by the schedule, not before the gateway wishes."""
+    at = retry_at(held["first_attempt_at"], next_attempt(answer.failure, held["attempts"]))
+    wish = timedelta(seconds=answer.retry_after_seconds or 0)
+    return None if at is None else max(at, now + wish)
+
+
+@dataclass(frozen=True, slots=True)
+class FaxWatcher:
+    """Asks the gateway: what became of each fax, and whether it ever took the unanswered ones."""
+
+    runtime: Runtime
+    means: Means
+    gateway: FaxGateway
+    pace: Pace = field(default_factory=Pace)
+
+    async def step(self) -> bool:
+        """Ask about what is due; return whether there was anything."""
+        found = await self._look_up()
+        return await self._poll() or found
+
+    async def _look_up(self) -> bool:
+        now = self.runtime.clock()
+        async with self.runtime.db.read() as tx:
+            if not await deliveries.any_due(tx, deliveries.abandoned("fax", now), now=now):
+                return False
+        pace = {"limit": self.pace.limit, "lease": self.pace.lease}
+        async with self.runtime.db.begin() as tx:
+            held = await look_up.begin(tx, "fax", now=now, **pace)
+        await together(self._find(row) for row in held)
+        return bool(held)
+
+    async def _find(self, held: RowMapping) -> None:
+        since = min(held["leased_until"] - self.pace.lease, utc_now()) - SEARCH_MARGIN
+        since = min(since, held["first_attempt_at"])
+        try:
+            found = await self.gateway.find(held["attempt_id"], to=held["destination"], since=since)
+        except GatewayUnavailable:
+            await self._ask_again(held)
+            return
+        now = self.runtime.clock()
+        async with self.runtime.db.begin() as tx:
+            if found is not None:
+                await receipts.taken(tx, held, found.gateway_id, ask_at=now)
+                return
+            delay = next_attempt(FailureClass.PROVIDER, held["attempts"])
+            at = retry_at(held["first_attempt_at"], delay)
+            await receipts.failed(
+                tx, held, receipts.NOT_TAKEN, again_at=at, means=self.means, now=now
+            )
+
+    async def _poll(self) -> bool:
+        now = self.runtime.clock()
+        due = deliveries.to_ask_about("fax", now)
+        async with self.runtime.db.read() as tx:
+            if not await deliveries.any_due(tx, due, now=now):
+                return False
+        async with self.runtime.db.begin() as tx:
+            held = await deliveries.claim(
+                tx, due, limit=self.pace.limit, lease=self.pace.lease, now=now
+            )
+        await together(self._read(row) for row in held)
+        return bool(held)
+
+    async def _read(self, held: RowMapping) -> None:
+        try:
+            status = await self.gateway.get(held["gateway_id"])
+        except GatewayUnavailable:
+            await self._ask_again(held)
+            return
+        if status.state in (FaxState.QUEUED, FaxState.SENDING):
+            await self._ask_again(held)
+            return
+        await self._record(held, status)
+
+    async def _record(self, held: RowMapping, status: FaxStatus) -> None:
+        delay = next_attempt(status.failure or FailureClass.OTHER, held["attempts"])
+        at = retry_at(held["first_attempt_at"], delay)
+        metrics.delivery_attempts.labels("fax", status.failure or status.state).inc()
+        now = self.runtime.clock()
+        async with self.runtime.db.begin() as tx:
+            await receipts.fax_reported(tx, held, status, again_at=at, means=self.means, now=now)
+
+    async def _ask_again(self, held: RowMapping) -> None:
+        """Ask later; a gateway that never knows an end is given up after the time-out."""
+        now = self.runtime.clock()
+        async with self.runtime.db.begin() as tx:
+            attempt = await attempts.get(tx, held["attempt_id"])
+            if now - attempt["started_at"] < self.pace.result_timeout:
+                at = now + self.pace.poll_after(held["polls"])
+                await receipts.ask_again(tx, held, at=at)
+            else:
+                await receipts.failed(tx, held, NO_RESULT, again_at=None, means=self.means, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class FaxForgetter:
+    """Has the gateway delete pages that are not needed there any more."""
+
+    runtime: Runtime
+    gateway: FaxGateway
+    pace: Pace = field(default_factory=Pace)
+
+    async def step(self) -> bool:
+        """Delete the pages of ended attempts; return whether more may be left."""
+        async with self.runtime.db.read() as tx:
+            ended = await attempts.to_forget(tx, limit=self.pace.limit)
+        for row in ended:
+            try:
+                await self.gateway.forget(row["gateway_id"])
+            except GatewayUnavailable:
+                log.info("fax_pages_not_deleted_yet", gateway_id=row["gateway_id"])
+                return False
+            async with self.runtime.db.begin() as tx:
+                await attempts.note(tx, row["id"], forgotten_at=self.runtime.clock())
+        return bool(ended)

@@ -1,0 +1,38 @@
+"""How much a worker takes at once, how long it may hold it, and when it asks again."""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from common.backoff import exponential
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Times are by the service's clock; `tick_seconds` alone is by the wall."""
+
+    limit: int = 10
+    lease: timedelta = timedelta(minutes=5)
+    tick_seconds: float = 1.0
+    look_up_after: timedelta = timedelta(seconds=30)
+    poll_base: timedelta = timedelta(seconds=5)
+    poll_cap: timedelta = timedelta(minutes=1)
+    result_timeout: timedelta = timedelta(hours=2)
+
+    def poll_after(self, polls: int) -> timedelta:
+        """Return the wait before a gateway is asked again, after it was asked `polls` times."""
+        return exponential(polls + 1, base=self.poll_base, cap=self.poll_cap)
+
+
+def retry_at(first_attempt_at: datetime, delay: timedelta | None) -> datetime | None:
+    """Return when the next attempt is due; the schedule counts from the first one."""
+    return None if delay is None else first_attempt_at + delay
+
+
+async def together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run pieces of work side by side; all end before the first failure is raised."""
+    for result in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result

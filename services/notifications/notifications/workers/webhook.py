@@ -1,0 +1,79 @@
+"""Posts webhooks that are due. Endpoints know repeats by `webhook-id`, so an abandoned one is sent again."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import RowMapping
+
+from common import metrics
+from common.clock import utc_now
+from common.service import Runtime
+from notifications.channels.webhook import Accepted, Rejected, WebhookSender, next_attempt
+from notifications.handlers import look_up, receipts, send
+from notifications.handlers.fail import Failure
+from notifications.handlers.means import Means
+from notifications.handlers.send import Outgoing
+from notifications.store import deliveries
+from notifications.workers.pace import Pace, retry_at, together
+
+JITTER = 0.1
+"""Up to this part is added to a wait, so that many who failed together do not come back together."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookWorker:
+    """Claims webhooks that are due, posts them and records the answers."""
+
+    runtime: Runtime
+    means: Means
+    sender: WebhookSender
+    pace: Pace = field(default_factory=Pace)
+    draw: Callable[[], float] = random.random
+
+    async def step(self) -> bool:
+        """Post what is due; return whether there was anything."""
+        await self._recover()
+        now = self.runtime.clock()
+        async with self.runtime.db.read() as tx:
+            if not await deliveries.any_due(tx, deliveries.ready("webhook", now), now=now):
+                return False
+        pace = {"limit": self.pace.limit, "lease": self.pace.lease}
+        async with self.runtime.db.begin() as tx:
+            outgoing = await send.begin(tx, "webhook", means=self.means, now=now, **pace)
+        await together(self._send(one) for one in outgoing)
+        return True
+
+    async def _recover(self) -> None:
+        """Queue again what a vanished worker was posting."""
+        now = self.runtime.clock()
+        async with self.runtime.db.read() as tx:
+            if not await deliveries.any_due(tx, deliveries.abandoned("webhook", now), now=now):
+                return
+        pace = {"limit": self.pace.limit, "lease": self.pace.lease}
+        async with self.runtime.db.begin() as tx:
+            for held in await look_up.begin(tx, "webhook", now=now, **pace):
+                lost = Failure("interrupted")
+                await receipts.failed(tx, held, lost, again_at=now, means=self.means, now=now)
+
+    async def _send(self, outgoing: Outgoing) -> None:
+        answer = await self.sender.post(outgoing.parcel, now=utc_now())
+        metrics.delivery_attempts.labels("webhook", type(answer).__name__.lower()).inc()
+        now = self.runtime.clock()
+        async with self.runtime.db.begin() as tx:
+            if isinstance(answer, Accepted):
+                await receipts.arrived(tx, outgoing.delivery, now=now)
+                return
+            at = self._again_at(outgoing.delivery, answer, now=now)
+            failure = Failure(answer.reason, answer.code)
+            await receipts.failed(
+                tx, outgoing.delivery, failure, again_at=at, means=self.means, now=now
+            )
+
+    def _again_at(self, held: RowMapping, answer: Rejected, *, now: datetime) -> datetime | None:
+        delay = None if answer.final else next_attempt(held["attempts"])
+        if delay is None:
+            return None
+        at = retry_at(held["first_attempt_at"], delay * (1 + JITTER * self.draw()))
+        return max(at, now + answer.wait) if at and answer.wait else at
