@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cache
 from typing import Literal
 from zoneinfo import available_timezones
 
@@ -19,6 +20,12 @@ from common.events.people import ClinicCard, Contact
 
 Channel = Literal["emr", "webhook", "fax", "console"]
 COORDINATOR = "referral_coordinator"
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    """Return every IANA name; asking the tz database each time would cost milliseconds per clinic."""
+    return frozenset(available_timezones())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +51,7 @@ class Clinic:
 
     def __post_init__(self) -> None:
         """Refuse a time zone that no clock knows, and opening hours that end before they begin."""
-        if self.time_zone not in available_timezones():
+        if self.time_zone not in _time_zones():
             raise Invalid(
                 "the time zone is not known",
                 errors=[FieldError("/time_zone", "an IANA name such as America/Chicago")],

@@ -1,0 +1,85 @@
+"""Taking corrections of what a clinic said: merged, checked again, and what is settled told."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from common.database import Transaction
+from common.events.submission import Submission
+from intake.domain import completeness, information
+from intake.domain.findings import DUPLICATE, Finding, Known, blocking, check
+from intake.domain.referral import Referral
+from intake.handlers import record
+from intake.handlers.card import Said
+from intake.handlers.desk import Desk
+from intake.store import external_ids, findings
+from intake.store.referrals import Kept, Origin
+
+KEPT_FIELDS = {"clinic_id", "received_at"}
+"""A correction does not change whose referral it is, nor when it came."""
+
+
+def what_is_said(submission: Submission) -> dict[str, Any]:
+    """Return the fields that the sender filled in; empty ones say nothing."""
+    said = submission.model_dump(mode="json", exclude_unset=True, exclude=KEPT_FIELDS)
+    kept: dict[str, Any] = _without_empty(said)
+    return kept
+
+
+def merge(before: Submission, said: Mapping[str, Any]) -> Submission:
+    """Return the submission with the said fields in place of the old; lists are replaced as a whole."""
+    return Submission.model_validate(_merged(before.model_dump(mode="json"), said))
+
+
+async def take(
+    tx: Transaction,
+    desk: Desk,
+    kept: Kept,
+    submission: Submission,
+    *,
+    said: Said | None = None,
+    now: datetime,
+) -> Referral:
+    """Keep a corrected submission and whatever of the findings it settles or brings."""
+    made = check(submission, Known(now.date(), desk.diagnoses))
+    settled, missing = await _settle(tx, kept.referral, made, now=now)
+    decided = information.provide(
+        kept.referral, answered=_codes(settled), missing=_codes(missing), now=now
+    )
+    details = kept.details.model_copy(update={"submission": submission, "questions": ()})
+    corrected = replace(kept, details=details, origin=_scored(kept, made))
+    await external_ids.add(tx, kept.referral.clinic_id, kept.referral.id, submission.external_ids)
+    return await record.keep(tx, desk, corrected, decided, said=said, now=now)
+
+
+async def _settle(
+    tx: Transaction, referral: Referral, made: Sequence[Finding], *, now: datetime
+) -> tuple[Sequence[Finding], Sequence[Finding]]:
+    """Return what is settled and what still blocks. A likeness to another referral stays open."""
+    known = await findings.still_open(tx, referral.id)
+    settled = [one for one in known if one not in made and one.code != DUPLICATE]
+    await findings.settle(tx, referral.id, settled, now=now)
+    await findings.add(tx, referral.id, [one for one in made if one not in known], now=now)
+    return settled, blocking(made)
+
+
+def _scored(kept: Kept, made: Sequence[Finding]) -> Origin:
+    return replace(kept.origin, completeness=completeness.score(made))
+
+
+def _codes(made: Sequence[Finding]) -> list[str]:
+    return [finding.code for finding in made]
+
+
+def _merged(before: Any, said: Any) -> Any:
+    if isinstance(before, dict) and isinstance(said, Mapping):
+        return before | {name: _merged(before.get(name), value) for name, value in said.items()}
+    return said
+
+
+def _without_empty(said: Any) -> Any:
+    if not isinstance(said, dict):
+        return said
+    kept = {name: _without_empty(value) for name, value in said.items()}
+    return {name: value for name, value in kept.items() if value not in (None, {}, [], "")}

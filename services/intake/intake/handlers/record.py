@@ -1,0 +1,152 @@
+"""How a decision is kept: row, timeline and events together, so that none is without the others."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from common import outbox
+from common.database import Transaction
+from common.errors import Stale
+from common.events.referral import ReferralEvent
+from intake.domain.referral import Decided, Referral
+from intake.handlers import card, likeness
+from intake.handlers.card import Said
+from intake.handlers.desk import Desk
+from intake.store import appointments, authorizations, referrals, timeline
+from intake.store.referrals import Kept
+
+STATE_FACTS = frozenset(
+    ["occurred_at", "sealed", "referral_id", "clinic_id", "code", "version", "status", "reason"]
+)
+"""What a timeline entry has in places of its own, or does not need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which referral is meant, and which version the caller saw (If-Match), if it says."""
+
+    referral_id: UUID
+    version: int | None = None
+
+
+async def fetch(tx: Transaction, desk: Desk, target: Target) -> Kept:
+    """Return the referral for changing; Stale when the caller saw another version."""
+    kept = await referrals.get(tx, desk.sealer, target.referral_id, for_update=True)
+    if target.version is not None and target.version != kept.referral.version:
+        raise Stale(f"the referral is at version {kept.referral.version} by now")
+    return kept
+
+
+async def change(
+    tx: Transaction,
+    desk: Desk,
+    target: Target,
+    decide: Callable[[Referral], Decided],
+    *,
+    said: Said | None = None,
+    now: datetime,
+) -> Referral:
+    """Let a referral decide and keep what it decided."""
+    kept = await fetch(tx, desk, target)
+    return await keep(tx, desk, kept, decide(kept.referral), said=said, now=now)
+
+
+async def keep(
+    tx: Transaction,
+    desk: Desk,
+    before: Kept,
+    decided: Decided,
+    *,
+    said: Said | None = None,
+    now: datetime,
+) -> Referral:
+    """Write what follows `before`: its `details` and `origin` as given there. No events: no change."""
+    after, events = decided
+    if not events:
+        return before.referral
+    index = likeness.index(desk.sealer, before.details.submission)
+    kept = replace(before, referral=after)
+    await referrals.save(tx, desk.sealer, before.referral, kept, patient_index=index, now=now)
+    await _keep_parts(tx, desk, before.referral, after, now=now)
+    await tell(tx, desk, kept, events, since=before.referral, said=said, now=now)
+    return after
+
+
+async def tell(
+    tx: Transaction,
+    desk: Desk,
+    kept: Kept,
+    events: Iterable[ReferralEvent],
+    *,
+    since: Referral | None,
+    said: Said | None = None,
+    now: datetime,
+) -> None:
+    """Write each event to the timeline and, with its card sealed, to the outbox."""
+    person = await card.of(tx, desk.sealer, kept)
+    status = since.status.value if since else None
+    for event in events:
+        entry = _entry(desk, event, from_status=status, said=said, now=now)
+        await timeline.append(tx, desk.sealer, kept.referral.id, entry)
+        told = card.for_event(person, event, kept, said)
+        await outbox.append(tx, event.with_sealed(desk.sealer, told), now=now)
+        status = event.status
+
+
+async def note(
+    tx: Transaction,
+    desk: Desk,
+    referral_id: UUID,
+    what: str,
+    *,
+    facts: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    """Add to the timeline what changes nothing."""
+    entry = timeline.Entry(
+        occurred_at=now,
+        recorded_at=now,
+        actor=desk.actor,
+        what=what,
+        source_message_id=desk.source_message_id,
+        facts=dict(facts),
+    )
+    await timeline.append(tx, desk.sealer, referral_id, entry)
+
+
+async def _keep_parts(
+    tx: Transaction, desk: Desk, before: Referral, after: Referral, *, now: datetime
+) -> None:
+    await authorizations.save(
+        tx,
+        desk.sealer,
+        after.id,
+        before=before.authorizations,
+        after=after.authorizations,
+        now=now,
+    )
+    if after.appointment and after.appointment != before.appointment:
+        is_new = before.appointment is None or before.appointment.id != after.appointment.id
+        await appointments.save(
+            tx, desk.sealer, after.id, after.appointment, is_new=is_new, now=now
+        )
+
+
+def _entry(
+    desk: Desk, event: ReferralEvent, *, from_status: str | None, said: Said | None, now: datetime
+) -> timeline.Entry:
+    facts = event.model_dump(mode="json", exclude_none=True, exclude=set(STATE_FACTS))
+    return timeline.Entry(
+        occurred_at=event.occurred_at,
+        recorded_at=now,
+        actor=desk.actor,
+        what=event.type,
+        from_status=from_status,
+        to_status=event.status,
+        reason=event.reason,
+        source_message_id=desk.source_message_id,
+        facts=facts,
+        note=said.note if said else None,
+    )

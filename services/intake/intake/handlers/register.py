@@ -1,0 +1,32 @@
+"""Registering clinics and changing what is known of them."""
+
+from datetime import datetime
+
+from common import outbox
+from common.database import Transaction
+from common.errors import NotFound, Stale
+from intake.domain.clinic import Clinic
+from intake.handlers.desk import Desk
+from intake.store import clinics
+
+
+async def put(
+    tx: Transaction, desk: Desk, clinic: Clinic, *, version: int | None, now: datetime
+) -> tuple[Clinic, bool]:
+    """Keep a clinic; return it and whether it is new. The same again changes and tells nothing."""
+    before = await clinics.find(tx, desk.sealer, clinic.id)
+    if version is not None:
+        _compare(before, version)
+    after = clinic.succeeding(before)
+    if after != before:
+        await clinics.save(tx, desk.sealer, after, now=now)
+        event = after.changed(now=now).with_sealed(desk.sealer, after.card())
+        await outbox.append(tx, event, now=now)
+    return after, before is None
+
+
+def _compare(before: Clinic | None, version: int) -> None:
+    if before is None:
+        raise NotFound("there is no clinic with this id")
+    if before.version != version:
+        raise Stale(f"the clinic is at version {before.version} by now")

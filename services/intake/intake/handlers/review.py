@@ -1,0 +1,84 @@
+"""Handing to a person what cannot be decided here; nothing that came in is lost with it."""
+
+from datetime import datetime
+
+from common.database import Transaction
+from common.events.emr import CancellationSubmitted, ReferralSubmitted, ReviewRequested
+from common.events.submission import Submission
+from common.ids import new_id
+from intake.domain.information import Door
+from intake.domain.referral import Referral
+from intake.handlers.desk import Desk
+from intake.store import reviews
+from intake.store.reviews import Review
+
+
+async def of_duplicate(
+    tx: Transaction, desk: Desk, referral: Referral, *, door: Door, now: datetime
+) -> None:
+    """Ask a person whether a referral is the same as an open one."""
+    review = Review(
+        id=new_id(),
+        reason="duplicate_of_open_referral",
+        door=door,
+        opened_at=now,
+        clinic_id=referral.clinic_id,
+        referral_id=referral.id,
+        message_id=desk.source_message_id,
+    )
+    await reviews.add(tx, desk.sealer, review)
+
+
+async def of_unknown_clinic(
+    tx: Transaction,
+    desk: Desk,
+    event: ReferralSubmitted,
+    submission: Submission,
+    *,
+    door: Door,
+    now: datetime,
+) -> None:
+    """Keep a submission of which nobody knows the clinic, to be placed by a person."""
+    review = Review(
+        id=new_id(),
+        reason="unknown_clinic",
+        door=door,
+        opened_at=now,
+        sender=event.sender,
+        message_id=event.message_id,
+        message_type=event.message_type,
+        submission=submission,
+    )
+    await reviews.add(tx, desk.sealer, review)
+
+
+async def of_cancellation(
+    tx: Transaction, desk: Desk, event: CancellationSubmitted, reason: str, *, now: datetime
+) -> None:
+    """Hand over a wish to cancel that fits no referral, or one that has ended."""
+    review = Review(
+        id=new_id(),
+        reason=reason,
+        door="hl7v2",
+        opened_at=now,
+        clinic_id=event.clinic_id,
+        sender=event.sender,
+        message_id=event.message_id,
+        external_id=event.external_id[:200],
+    )
+    await reviews.add(tx, desk.sealer, review)
+
+
+async def of_message(tx: Transaction, desk: Desk, event: ReviewRequested, *, now: datetime) -> None:
+    """Hand over a message that emr-bridge could not read."""
+    review = Review(
+        id=new_id(),
+        reason=event.reason[:64],
+        door="hl7v2",
+        opened_at=now,
+        clinic_id=event.clinic_id,
+        sender=event.sender,
+        message_id=event.message_id,
+        message_type=event.message_type,
+    )
+    await reviews.add(tx, desk.sealer, review)

@@ -1,0 +1,76 @@
+"""Clinics: their facts as JSON, their people and their secret sealed."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import RowMapping, insert, select, update
+
+from common.database import Transaction
+from common.errors import ConcurrentUpdate, NotFound
+from common.events.people import ClinicCard
+from common.sealing import Sealer
+from intake.domain.clinic import Clinic
+from intake.store import sealed
+from intake.store.tables import clinics as table
+
+FACTS: TypeAdapter[Clinic] = TypeAdapter(Clinic)
+CARD: TypeAdapter[ClinicCard] = TypeAdapter(ClinicCard)
+
+
+async def find(tx: Transaction, sealer: Sealer, clinic_id: str) -> Clinic | None:
+    """Return the clinic, or None when it is not registered."""
+    query = select(table).where(table.c.id == clinic_id)
+    row = (await tx.execute(query)).mappings().one_or_none()
+    return _clinic(sealer, row) if row else None
+
+
+async def get(tx: Transaction, sealer: Sealer, clinic_id: str) -> Clinic:
+    """Return the clinic; NotFound when it is not registered."""
+    clinic = await find(tx, sealer, clinic_id)
+    if clinic is None:
+        raise NotFound("there is no clinic with this id")
+    return clinic
+
+
+async def is_registered(tx: Transaction, clinic_id: str) -> bool:
+    """Return whether there is such a clinic."""
+    query = select(table.c.id).where(table.c.id == clinic_id)
+    return await tx.scalar(query) is not None
+
+
+async def page(tx: Transaction, sealer: Sealer, *, after: str | None, limit: int) -> list[Clinic]:
+    """Return the clinics in the order of their ids, from beyond `after` on."""
+    query = select(table).order_by(table.c.id).limit(limit)
+    if after is not None:
+        query = query.where(table.c.id > after)
+    return [_clinic(sealer, row) for row in (await tx.execute(query)).mappings()]
+
+
+async def save(tx: Transaction, sealer: Sealer, clinic: Clinic, *, now: datetime) -> None:
+    """Write a version; ConcurrentUpdate if another transaction wrote it first."""
+    row = _row(sealer, clinic) | {"updated_at": now}
+    if clinic.version == 1:
+        await tx.execute(insert(table).values(row | {"created_at": now}))
+        return
+    previous = (table.c.id == clinic.id) & (table.c.version == clinic.version - 1)
+    result = await tx.execute(update(table).where(previous).values(row))
+    if result.rowcount != 1:
+        raise ConcurrentUpdate(f"clinic {clinic.id} was changed by someone else")
+
+
+def _row(sealer: Sealer, clinic: Clinic) -> dict[str, Any]:
+    facts = FACTS.dump_python(replace(clinic, contacts=(), webhook_secret=None), mode="json")
+    people = sealed.close(sealer, CARD, clinic.card(), _context(clinic.id))
+    return {"id": clinic.id, "version": clinic.version, "content": facts, "people": people}
+
+
+def _clinic(sealer: Sealer, row: RowMapping) -> Clinic:
+    card = sealed.open_(sealer, CARD, row["people"], _context(row["id"]))
+    facts = FACTS.validate_python(row["content"])
+    return replace(facts, contacts=card.contacts, webhook_secret=card.webhook_secret)
+
+
+def _context(clinic_id: str) -> str:
+    return f"clinic:{clinic_id}"

@@ -1,0 +1,110 @@
+"""What a person must look at; a submission that could not be placed is kept with it, sealed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from sqlalchemy import RowMapping, insert, select, update
+
+from common.database import Transaction
+from common.errors import NotFound
+from common.events.submission import Submission
+from common.sealing import Sealer
+from intake.store import sealed
+from intake.store.tables import reviews as table
+
+SUBMISSION: TypeAdapter[Submission] = TypeAdapter(Submission)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """Something that a person must decide."""
+
+    id: UUID
+    reason: str
+    door: str
+    opened_at: datetime
+    clinic_id: str | None = None
+    referral_id: UUID | None = None
+    sender: str | None = None
+    message_id: UUID | None = None
+    message_type: str | None = None
+    external_id: str | None = None
+    submission: Submission | None = None
+    resolved_at: datetime | None = None
+    resolved_by: str | None = None
+    resolution: str | None = None
+    note: str | None = None
+
+
+async def add(tx: Transaction, sealer: Sealer, review: Review) -> None:
+    """Keep a new review."""
+    closed = (
+        sealed.close(sealer, SUBMISSION, review.submission, _context(review.id))
+        if review.submission
+        else None
+    )
+    row = {
+        "id": review.id,
+        "reason": review.reason,
+        "door": review.door,
+        "opened_at": review.opened_at,
+        "clinic_id": review.clinic_id,
+        "referral_id": review.referral_id,
+        "sender": review.sender,
+        "message_id": review.message_id,
+        "message_type": review.message_type,
+        "external_id": review.external_id,
+        "submission": closed,
+    }
+    await tx.execute(insert(table).values(row))
+
+
+async def get(tx: Transaction, sealer: Sealer, review_id: UUID) -> Review:
+    """Return a review for changing; NotFound when there is none."""
+    query = select(table).where(table.c.id == review_id).with_for_update()
+    row = (await tx.execute(query)).mappings().one_or_none()
+    if row is None:
+        raise NotFound("there is no review with this id")
+    return _review(sealer, row)
+
+
+async def page(
+    tx: Transaction, sealer: Sealer, *, is_open: bool | None, after: UUID | None, limit: int
+) -> list[Review]:
+    """Return reviews in the order in which they were opened (their ids are time-ordered)."""
+    query = select(table).order_by(table.c.id).limit(limit)
+    if after is not None:
+        query = query.where(table.c.id > after)
+    if is_open is not None:
+        unresolved = table.c.resolved_at.is_(None)
+        query = query.where(unresolved if is_open else ~unresolved)
+    return [_review(sealer, row) for row in (await tx.execute(query)).mappings()]
+
+
+async def save(tx: Transaction, sealer: Sealer, review: Review) -> None:
+    """Write how a review was resolved."""
+    row = {
+        "clinic_id": review.clinic_id,
+        "referral_id": review.referral_id,
+        "resolved_at": review.resolved_at,
+        "resolved_by": review.resolved_by,
+        "resolution": review.resolution,
+        "note": sealed.close_text(sealer, review.note, _context(review.id)),
+    }
+    await tx.execute(update(table).where(table.c.id == review.id).values(row))
+
+
+def _review(sealer: Sealer, row: RowMapping) -> Review:
+    closed, context = row["submission"], _context(row["id"])
+    facts = {name: row[name] for name in Review.__slots__ if name not in {"submission", "note"}}
+    return Review(
+        **facts,
+        submission=sealed.open_(sealer, SUBMISSION, closed, context) if closed else None,
+        note=sealed.open_text(sealer, row["note"], context),
+    )
+
+
+def _context(review_id: UUID) -> str:
+    return f"review:{review_id}"
