@@ -1,0 +1,33 @@
+"""How a clinic's EMR is recognised and reached."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link of one clinic; `id` is unique among all clinics'."""
+
+    id: str
+    clinic_id: str
+    sending_application: str
+    sending_facility: str
+    charset: str = "utf-8"
+    host: str | None = None
+    port: int | None = None
+    receiving_application: str | None = None
+    receiving_facility: str | None = None
+
+    @property
+    def sender_key(self) -> str:
+        """By what a message's sender is found."""
+        return sender_key(self.sending_application, self.sending_facility)
+
+
+def sender_key(application: str, facility: str) -> str:
+    """Return MSH-3 and MSH-4 in one comparable text; case and outer blanks do not count."""
+    return f"{application.strip().casefold()}|{facility.strip().casefold()}"
+
+
+def link_id(clinic_id: str, name: str) -> str:
+    """Return a link's id: clinics name their links themselves, so the clinic is part of it."""
+    return f"{clinic_id}/{name}"

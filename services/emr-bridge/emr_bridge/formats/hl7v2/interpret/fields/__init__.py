@@ -1,0 +1,1 @@
+"""Pieces that several message types share, each through its ordered fall-backs."""

@@ -1,0 +1,30 @@
+"""The person at the clinic who sent the message: to them updates are addressed."""
+
+from common.events.people import Contact
+from emr_bridge.formats.hl7v2.interpret.fields.values import email_of, name_of, phone_of
+from emr_bridge.formats.hl7v2.reader import Message, Segment
+
+CLINIC_CONTACTS = ("PR", "CP", "O", "")
+"""CTD-1 (table 0131): who prepared the referral, contact person, other, not said."""
+
+
+def read(message: Message) -> Contact | None:
+    """CTD of the clinic, else who entered the order (ORC-10, with the call-back number)."""
+    for role in CLINIC_CONTACTS:
+        for segment in message.all("CTD"):
+            name = name_of(segment.value(2), first=1)
+            if name and (segment.text(1) or "").upper() == role:
+                return _of_ctd(name, segment)
+    for order in message.all("ORC"):
+        if name := name_of(order.value(10), first=2):
+            return Contact(name=name, phone=phone_of(order.value(14)))
+    return None
+
+
+def _of_ctd(name: str, segment: Segment) -> Contact:
+    numbers = segment.values(5)
+    return Contact(
+        name=name,
+        phone=next((phone for value in numbers if (phone := phone_of(value))), None),
+        email=next((email for value in numbers if (email := email_of(value))), None),
+    )

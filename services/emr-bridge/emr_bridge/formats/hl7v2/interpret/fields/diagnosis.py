@@ -1,0 +1,46 @@
+"""Why: DG1, else the indication that an order names. ICD-10 is preferred among several codings."""
+
+import re
+from collections.abc import Iterator
+
+from common.events.submission import Diagnosis
+from emr_bridge.formats.hl7v2.interpret.fields.values import codes
+from emr_bridge.formats.hl7v2.reader import Message, Value
+
+ICD10_SYSTEMS = ("I10", "I10C", "ICD10", "ICD-10", "ICD10CM", "ICD-10-CM", "10D")
+ICD10_FORM = re.compile(r"[A-TV-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?", re.ASCII | re.IGNORECASE)
+
+INDICATIONS = (("RXE", 27), ("RXO", 20), ("OBR", 31), ("ORC", 16))
+
+
+def read(message: Message) -> tuple[Diagnosis, ...]:
+    """Return each diagnosis once, in order; codes of other systems are kept as they are."""
+    found = {one.code: one for one in _of_dg1(message)}
+    if not found:
+        found = {one.code: one for one in _of_orders(message)}
+    return tuple(found.values())
+
+
+def _of_dg1(message: Message) -> Iterator[Diagnosis]:
+    for segment in message.all("DG1"):
+        for value in segment.values(3):
+            if best := _best(value):
+                code, text = best
+                yield Diagnosis(code=code, text=text or segment.text(4))
+
+
+def _of_orders(message: Message) -> Iterator[Diagnosis]:
+    """Take an indication only when it is coded in ICD-10: those fields hold anything."""
+    for name, number in INDICATIONS:
+        for segment in message.all(name):
+            for value in segment.values(number):
+                for code, text, system in codes(value):
+                    if system in ICD10_SYSTEMS or (not system and ICD10_FORM.fullmatch(code)):
+                        yield Diagnosis(code=code, text=text)
+
+
+def _best(value: Value) -> tuple[str, str | None] | None:
+    given = codes(value)
+    icd10 = [(code, text) for code, text, system in given if system in ICD10_SYSTEMS]
+    other = [(code, text) for code, text, _ in given]
+    return next(iter(icd10 + other), None)

@@ -1,0 +1,61 @@
+"""What the sender calls the order and the patient: by these numbers both sides find it again."""
+
+from collections.abc import Iterator
+
+from common.events.submission import Identifier
+from emr_bridge.formats.hl7v2.interpret.fields.values import date_of
+from emr_bridge.formats.hl7v2.reader import Message, Value
+from emr_bridge.formats.hl7v2.separators import STANDARD, Separators
+
+PLACES = (("RF1", 6, "PLAC"), ("ORC", 2, "PLAC"), ("OBR", 2, "PLAC"), ("ORC", 4, "GPN"))
+"""Originating referral, placer order, and placer group number, as trusted; with table 0203's type."""
+
+
+def read(message: Message) -> tuple[Identifier, ...]:
+    """Return the sender's numbers; MSH-10 only where there is no other."""
+    found = order_numbers(message)
+    control_id = message.first("MSH").text(10)
+    if not found and control_id:
+        return (Identifier(value=control_id, system="MSH-10"),)
+    return found
+
+
+def order_numbers(message: Message) -> tuple[Identifier, ...]:
+    """Return the order's numbers, each once."""
+    found: dict[str, Identifier] = {}
+    for kind, value in _values(message):
+        if number := value.component(1):
+            system = value.component(2) or value.component(3)
+            found.setdefault(number, Identifier(value=number, system=system, type=kind))
+    return tuple(found.values())
+
+
+def placer(message: Message) -> str:
+    """Return the best number's whole field as sent, in standard separators; empty without one."""
+    fields = (value for _, value in _values(message) if value.component(1))
+    return next((standard(value.raw, value.separators) for value in fields), "")
+
+
+def patient_ids(message: Message) -> str:
+    """Return PID-3 as sent, in standard separators; PID-2 of those who never filled it."""
+    pid = message.first("PID")
+    return standard(pid.field(3) or pid.field(2), message.separators)
+
+
+def standard(raw: str, separators: Separators) -> str:
+    r"""Return a field in the standard separators `|^~\&`, whatever the sender's own are."""
+    if separators.doubled_escape:
+        raw = raw.replace(separators.escape * 2, separators.escape)
+    own = (separators.component, separators.repetition, separators.escape, separators.subcomponent)
+    table = {letter: Separators().escaped(letter) for letter in "|" + STANDARD}
+    table |= {mine: theirs for mine, theirs in zip(own, STANDARD, strict=True) if mine}
+    return "".join(table.get(letter, letter) for letter in raw)
+
+
+def _values(message: Message) -> Iterator[tuple[str, Value]]:
+    """Yield each number's kind and field; RF1-6 holds a date as often as a number."""
+    for name, number, kind in PLACES:
+        for segment in message.all(name):
+            value = segment.value(number)
+            if not (name == "RF1" and date_of(value.component(1))):
+                yield kind, value

@@ -1,0 +1,92 @@
+"""The patient: PID, and who speaks for them (NK1, CTD)."""
+
+from typing import Literal
+
+from common.events.submission import Address, Caregiver, Identifier, Patient
+from emr_bridge.formats.hl7v2.interpret.fields.values import (
+    coded_text,
+    date_of,
+    email_of,
+    name_of,
+    phone_of,
+    unique,
+)
+from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
+
+Sex = Literal["female", "male", "other", "unknown"]
+
+SEXES: dict[str, Sex] = {"F": "female", "M": "male", "O": "other", "A": "other", "X": "other"}
+"""Table 0001; what is not here is unknown."""
+
+SECRET_TYPES = {"SS", "SSN"}
+"""Social security numbers are of no use to us: they are left in the message."""
+
+FAMILY_CONTACTS = {"C", "N", "EP"}
+"""CTD-1 (table 0131): emergency contact, next of kin."""
+
+
+def read(message: Message) -> Patient:
+    """Read PID; every part may be missing."""
+    pid = message.first("PID")
+    name = _name(pid)
+    given = (name.component(2), name.component(3))
+    numbers = [value for field in (13, 14, 40) for value in pid.values(field)]
+    return Patient(
+        family_name=name.component(1),
+        given_names=unique(part for text in given for part in (text or "").split()),
+        birth_date=date_of(pid.text(7)),
+        sex=SEXES.get((pid.text(8) or "").upper()[:1], "unknown"),
+        phones=unique(phone_of(number) for number in numbers),
+        email=next((email for number in numbers if (email := email_of(number))), None),
+        address=_address(pid.value(11)),
+        preferred_language=pid.text(15),
+        caregiver=_caregiver(message),
+        identifiers=_identifiers(pid),
+    )
+
+
+def _name(pid: Segment) -> Value:
+    """Choose the legal name among the repetitions, else the first with a family name."""
+    names = [value for value in pid.values(5) if value.component(1)]
+    legal = [value for value in names if value.component(7) == "L"]
+    return (legal or names or [pid.value(5)])[0]
+
+
+def _identifiers(pid: Segment) -> tuple[Identifier, ...]:
+    """PID-3; before it was a list, PID-2 and PID-4 held the numbers."""
+    found = pid.values(3) or pid.values(2) or pid.values(4)
+    return tuple(
+        Identifier(value=number, system=value.component(4), type=value.component(5))
+        for value in found
+        if (number := value.component(1))
+        and not SECRET_TYPES.intersection((value.component(4), value.component(5)))
+    )
+
+
+def _address(value: Value) -> Address | None:
+    street = [value.component(1, part) for part in (1, 2, 3)]
+    line1 = " ".join(part for part in street if part)
+    address = Address(
+        line1=line1 or None,
+        line2=value.component(2),
+        city=value.component(3),
+        state=value.component(4),
+        postal_code=value.component(5),
+        country=value.component(6),
+    )
+    return None if address == Address() else address
+
+
+def _caregiver(message: Message) -> Caregiver | None:
+    """NK1 with a name, else a CTD that is the patient's own contact."""
+    for kin in message.all("NK1"):
+        if name := name_of(kin.value(2), first=1):
+            return Caregiver(
+                name=name, relationship=coded_text(kin.value(3)), phone=phone_of(kin.value(5))
+            )
+    for contact in message.all("CTD"):
+        name = name_of(contact.value(2), first=1)
+        if name and contact.text(1) in FAMILY_CONTACTS:
+            relationship = coded_text(contact.value(1))
+            return Caregiver(name=name, relationship=relationship, phone=phone_of(contact.value(5)))
+    return None

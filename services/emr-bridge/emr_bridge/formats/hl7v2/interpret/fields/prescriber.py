@@ -1,0 +1,107 @@
+"""Who prescribes, through the places where senders put it; never the one referred to (PRD `RT`)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from common.events.submission import Prescriber
+from emr_bridge.formats.hl7v2.interpret.fields.values import (
+    is_fax,
+    is_phone_like,
+    name_of,
+    npi_of,
+    phone_of,
+)
+from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
+
+ROLES = ("RP", "PP", "CP")
+"""PRD-1 (table 0286): referring, primary care, consulting provider."""
+
+PLACES = (
+    ("ORC", 12),
+    ("OBR", 16),
+    ("RXE", 13),
+    ("RXO", 14),
+    ("PV1", 8),
+    ("PV1", 7),
+    ("PV1", 9),
+    ("PV1", 17),
+)
+"""Where a person stands as XCN, after PRD, in the order in which they are believed."""
+
+NOT_CLINICIANS = ("COURIER",)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A person who may be the prescriber; `sure` when more than a lone word names them."""
+
+    name: str | None
+    npi: str | None
+    phone: str | None = None
+    fax: str | None = None
+    sure: bool = False
+
+
+def read(message: Message) -> Prescriber:
+    """Return the first person who is surely named, else the first who is named at all."""
+    receivers = {
+        name_of(prd.value(2), first=1) for prd in message.all("PRD") if prd.text(1) == "RT"
+    }
+    found = [one for one in _candidates(message) if one.name is None or one.name not in receivers]
+    chosen = next((one for one in found if one.sure), next(iter(found), Candidate(None, None)))
+    return Prescriber(
+        npi=chosen.npi,
+        name=chosen.name,
+        phone=chosen.phone or _phone(message, fax=False),
+        fax=chosen.fax or _phone(message, fax=True),
+    )
+
+
+def _candidates(message: Message) -> Iterator[Candidate]:
+    providers = message.all("PRD") + message.all("CTD")
+    for role in ROLES:
+        for provider in providers:
+            if (provider.text(1) or "").upper() == role:
+                yield from _of_prd(provider)
+    for name, number in PLACES:
+        values = [value for segment in message.all(name) for value in segment.values(number)]
+        for value in values:
+            yield from _of_xcn(value)
+
+
+def _of_prd(prd: Segment) -> Iterator[Candidate]:
+    """Read the name in PRD-2; some senders shift it to 5 or 7, then as XCN."""
+    name, npi = name_of(prd.value(2), first=1), _npi_of_prd(prd)
+    sure = bool(prd.text(2, 2)) or (bool(name) and npi is not None)
+    if name is None:
+        shifted = [value for number in (5, 7) for value in prd.values(number)]
+        named = [value for value in shifted if not is_phone_like(value)]
+        name = name_of(named[0], first=2) if named else None
+        npi = npi or (npi_of(named[0]) if named else None)
+        sure = name is not None
+    if name or npi:
+        numbers = [value for value in prd.values(5) if is_phone_like(value)]
+        phone = next((n for v in numbers if not is_fax(v) and (n := phone_of(v))), None)
+        fax = next((n for v in numbers if is_fax(v) and (n := phone_of(v))), None)
+        yield Candidate(name, npi, phone, fax, sure)
+
+
+def _npi_of_prd(prd: Segment) -> str | None:
+    ids = [value for number in (7, 9, 10) for value in prd.values(number)]
+    return next((npi for value in ids if (npi := npi_of(value))), None)
+
+
+def _of_xcn(value: Value) -> Iterator[Candidate]:
+    words = " ".join(filter(None, (value.component(1), value.component(6), value.component(7))))
+    if any(word in words.upper() for word in NOT_CLINICIANS):
+        return
+    name, npi = name_of(value, first=2), npi_of(value)
+    if name or npi:
+        yield Candidate(name, npi, sure=bool(npi or value.component(3)))
+
+
+def _phone(message: Message, *, fax: bool) -> str | None:
+    """Find the order's call-back numbers: ORC-14, OBR-17, ORC-23 (ordering facility)."""
+    places = (("ORC", 14), ("OBR", 17), ("ORC", 23))
+    values = [v for name, n in places for s in message.all(name) for v in s.values(n)]
+    return next((n for v in values if is_fax(v) is fax and (n := phone_of(v))), None)

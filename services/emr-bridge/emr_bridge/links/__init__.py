@@ -1,0 +1,1 @@
+"""The edge at the MLLP door: it opens the transaction, and nothing is answered before the commit."""

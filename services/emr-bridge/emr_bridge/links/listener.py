@@ -1,0 +1,39 @@
+"""The MLLP listener: joins the sockets with the handler that keeps messages."""
+
+from collections.abc import Sequence
+
+from common.service import Runtime
+from emr_bridge.handlers import receive
+from emr_bridge.links.batcher import GroupCommit
+from emr_bridge.transports.mllp import Limits, Server
+
+
+class Listener:
+    """Takes messages from every link; satisfies the Inbound port."""
+
+    def __init__(self, runtime: Runtime, limits: Limits) -> None:
+        """Listen only when `run` is awaited."""
+        self._runtime = runtime
+        self._batches = GroupCommit(self._commit, self._refuse)
+        self.server = Server(self, limits)
+
+    async def run(self, host: str, port: int) -> None:
+        """Serve until cancelled; then finish what is framed."""
+        await self.server.serve(host, port)
+
+    async def answer(self, message: bytes) -> bytes | None:
+        """Keep a message durably, then return its answer."""
+        return await self._batches.answer(message)
+
+    def refuse_oversized(self, head: bytes) -> bytes:
+        """Answer a message that is too large to be kept."""
+        return receive.too_large(head, now=self._runtime.clock())
+
+    async def _commit(self, messages: Sequence[bytes]) -> Sequence[bytes | None]:
+        """Open the one transaction of a batch; its answers exist only after the commit."""
+        now = self._runtime.clock()
+        async with self._runtime.db.begin() as tx:
+            return await receive.receive(tx, messages, sealer=self._runtime.sealer, now=now)
+
+    def _refuse(self, message: bytes) -> bytes | None:
+        return receive.cannot_store(message, now=self._runtime.clock())

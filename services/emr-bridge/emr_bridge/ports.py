@@ -1,0 +1,59 @@
+"""What transports and edges need of each other: how a message is answered, how one is sent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Inbound(Protocol):
+    """Takes what arrives on a link. The transport knows no more of it than this."""
+
+    async def answer(self, message: bytes) -> bytes | None:
+        """Keep a message, then return its answer; None when it must not be answered.
+
+        Returns only when the message is kept durably or the answer says that it is not.
+        """
+        ...
+
+    def refuse_oversized(self, head: bytes) -> bytes:
+        """Return the answer to a message that passed the size limit, of which this is the head."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The partner answered this message."""
+
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """No byte of the message left: sending it again cannot double it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The message may have arrived: it may be sent again only with the same bytes."""
+
+    reason: str
+
+
+Exchange = Answered | NotSent | Unanswered
+
+
+class Outbound(Protocol):
+    """One destination, at most one message in flight."""
+
+    async def exchange(self, message: bytes, *, is_answer: Callable[[bytes], bool]) -> Exchange:
+        """Send a message and wait for the one answer that `is_answer` recognises as its own.
+
+        Never raises for what the network or the far side does.
+        """
+        ...
+
+    def close(self) -> None:
+        """Drop the connection, if there is one."""
+        ...

@@ -1,0 +1,1 @@
+"""Rows. Knows tables and SQL; decides nothing."""

@@ -1,0 +1,118 @@
+"""The tables of emr-bridge. What holds people's data is sealed before it gets here."""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    UniqueConstraint,
+    Uuid,
+)
+
+from common.database import Json, UtcDateTime
+from common.tables import new_metadata
+
+metadata = new_metadata()
+
+links = Table(
+    "links",
+    metadata,
+    Column("id", String(400), primary_key=True),
+    Column("clinic_id", String(200), nullable=False, index=True),
+    Column("sender_key", String(400), nullable=False, index=True),
+    Column("sending_application", String(200), nullable=False),
+    Column("sending_facility", String(200), nullable=False),
+    Column("receiving_application", String(200)),
+    Column("receiving_facility", String(200)),
+    Column("host", String(255)),
+    Column("port", Integer),
+    Column("charset", String(40), nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("down_since", UtcDateTime),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("next_attempt_at", UtcDateTime),
+    Column("last_error", String(100)),
+    Column("lease_token", Uuid),
+    Column("leased_until", UtcDateTime),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("dedup_key", String(64), nullable=False, unique=True),
+    Column("sha256", String(64), nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("sender", String(200), nullable=False, index=True),
+    Column("control_id", String(200), nullable=False, index=True),
+    Column("message_type", String(100), nullable=False),
+    Column("link_id", String(400)),
+    Column("clinic_id", String(200)),
+    Column("state", String(20), nullable=False),
+    Column("reason", String(100)),
+    Column("repairs", Json, nullable=False),
+    Column("became", String(100)),
+    Column("ack", LargeBinary, nullable=False),
+    Column("duplicates", Integer, nullable=False, default=0),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("interpreted_at", UtcDateTime),
+    Index("ix_messages_state_id", "state", "id"),
+    Index("ix_messages_message_type_id", "message_type", "id"),
+)
+
+correlations = Table(
+    "correlations",
+    metadata,
+    Column("message_id", Uuid, ForeignKey("messages.id"), primary_key=True),
+    Column("clinic_id", String(200), nullable=False),
+    Column("link_id", String(400), nullable=False),
+    Column("placer", String(500), nullable=False),
+    Column("patient_ids", LargeBinary, nullable=False),
+    Column("referral_id", Uuid, index=True),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+outbound = Table(
+    "outbound",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("delivery_id", Uuid, nullable=False),
+    Column("part", String(20), nullable=False),
+    Column("referral_id", Uuid, nullable=False),
+    Column("clinic_id", String(200), nullable=False),
+    Column("link_id", String(400)),
+    Column("notice", String(100), nullable=False),
+    Column("request", Json, nullable=False),
+    Column("message", LargeBinary),
+    Column("control_id", String(20), unique=True),
+    Column("state", String(20), nullable=False),
+    Column("withdrawn", Boolean, nullable=False, default=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("next_attempt_at", UtcDateTime, nullable=False),
+    Column("last_code", String(100)),
+    Column("lease_token", Uuid),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    UniqueConstraint("delivery_id", "part"),
+    Index("ix_outbound_link_id_state_id", "link_id", "state", "id"),
+    Index("ix_outbound_referral_id_state", "referral_id", "state"),
+)
+
+outbound_attempts = Table(
+    "outbound_attempts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("outbound_id", Uuid, ForeignKey("outbound.id"), nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("request_sha256", String(64), nullable=False),
+    Column("answer", LargeBinary),
+    Column("verdict", String(40)),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+)

@@ -1,0 +1,131 @@
+"""Messages and links as the tests of emr-bridge need them."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import select
+
+from common.events import registry
+from common.events.clinic import ClinicChanged, Hl7Link
+from common.tables import outbox
+from emr_bridge.domain.link import Link, link_id
+from emr_bridge.links.listener import Listener
+from emr_bridge.store import links
+from emr_bridge.transports.framer import Frame, Framer, framed
+from emr_bridge.transports.mllp import Limits
+
+SAMPLES = Path(__file__).parents[1] / "samples" / "hl7"
+
+CLINIC = "north-clinic"
+
+
+def sample(name: str) -> bytes:
+    """Return a hand-written message; on disk its lines end in a line feed."""
+    return (SAMPLES / f"{name}.hl7").read_bytes().replace(b"\n", b"\r")
+
+
+def referral(control_id: str = "M-1", *, number: str = "RF-1", sender: str = "EPIC|NORTH") -> bytes:
+    lines = [
+        rf"MSH|^~\&|{sender}|LOOP|PHARM|20260302150000||REF^I12^REF_I12|{control_id}|P|2.5.1",
+        f"RF1|P|R|||||{number}".replace("|||||", "||||"),
+        "PRD|RP|ZZTEST^Greta|||^WPN^PH^^^503^5550100||1234567893^NPI",
+        "PID|1||77^^^NORTH^MR||ZZTESTPATIENT^Anna||19800102|F",
+        "",
+    ]
+    return "\r".join(lines).encode()
+
+
+def link(**values) -> Link:
+    given = {
+        "id": link_id(CLINIC, "epic"),
+        "clinic_id": CLINIC,
+        "sending_application": "EPIC",
+        "sending_facility": "NORTH",
+    }
+    return Link(**given | values)
+
+
+def clinic_changed(now, *hl7_links: Hl7Link, clinic_id: str = CLINIC) -> ClinicChanged:
+    return ClinicChanged(
+        occurred_at=now, clinic_id=clinic_id, version=1, name="North", hl7_links=hl7_links
+    )
+
+
+async def with_link(runtime, **values) -> Link:
+    made = link(**values)
+    async with runtime.db.begin() as tx:
+        await links.replace(tx, made.clinic_id, [made])
+    return made
+
+
+async def events(runtime) -> list:
+    """Return what waits in the outbox, as events, in order."""
+    async with runtime.db.read() as tx:
+        rows = await tx.scalars(select(outbox.c.value).order_by(outbox.c.id))
+        return [registry.read(value)[1] for value in rows]
+
+
+async def rows_of(runtime, table) -> list:
+    async with runtime.db.read() as tx:
+        return list((await tx.execute(select(table))).mappings())
+
+
+class Peer:
+    """An EMR's side of a link."""
+
+    def __init__(self, reader, writer):
+        self.reader = reader
+        self.writer = writer
+        self.framer = Framer(max_bytes=1 << 24)
+        self.answers: list[bytes] = []
+
+    async def send(self, *messages: bytes, raw: bytes = b"") -> None:
+        self.writer.write(raw or b"".join(framed(message) for message in messages))
+        await self.writer.drain()
+
+    async def receive(self, count: int = 1) -> list[bytes]:
+        """Return the next answers; fewer when the far side closes."""
+        async with asyncio.timeout(10):
+            while len(self.answers) < count and (data := await self.reader.read(65536)):
+                found = self.framer.feed(data)
+                self.answers += [item.payload for item in found if isinstance(item, Frame)]
+        taken, self.answers = self.answers[:count], self.answers[count:]
+        return taken
+
+    async def ask(self, message: bytes) -> bytes:
+        await self.send(message)
+        return (await self.receive())[0]
+
+    async def is_closed(self) -> bool:
+        async with asyncio.timeout(10):
+            return await self.reader.read(1) == b""
+
+
+@asynccontextmanager
+async def listening(runtime, limits: Limits | None = None):
+    """Run a listener on a free port."""
+    listener = Listener(runtime, limits or Limits())
+    task = asyncio.create_task(listener.run("127.0.0.1", 0))
+    await listener.server.listening.wait()
+    listener.task = task
+    try:
+        yield listener
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@asynccontextmanager
+async def connected(listener):
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.server.port)
+    try:
+        yield Peer(reader, writer)
+    finally:
+        writer.close()
+
+
+def verdict(answer: bytes) -> tuple[str, str]:
+    """Return MSA-1 and MSA-2."""
+    said = next(line for line in answer.decode().split("\r") if line.startswith("MSA"))
+    return said.split("|")[1], said.split("|")[2]

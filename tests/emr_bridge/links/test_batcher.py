@@ -1,0 +1,90 @@
+"""Group commit by itself: what waits is one batch, and nobody is left without an answer."""
+
+import asyncio
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from emr_bridge.links.batcher import MOST, GroupCommit
+
+
+class Recorder:
+    """Commits by taking notes; fails where it is told to."""
+
+    def __init__(self, *, fail_on: bytes = b"", error: Exception | None = None):
+        self.batches: list[list[bytes]] = []
+        self.fail_on = fail_on
+        self.error = error or ValueError("bad message")
+
+    async def __call__(self, batch):
+        self.batches.append(list(batch))
+        await asyncio.sleep(0)
+        if self.fail_on in batch:
+            raise self.error
+        return [b"AA " + message for message in batch]
+
+
+def refuse(message: bytes) -> bytes:
+    return b"AR " + message
+
+
+async def ask_all(recorder, *messages):
+    batches = GroupCommit(recorder, refuse)
+    return await asyncio.gather(*(batches.answer(message) for message in messages))
+
+
+async def test_what_arrives_while_a_commit_runs_is_the_next_batch():
+    recorder = Recorder()
+    batches = GroupCommit(recorder, refuse)
+    first = asyncio.create_task(batches.answer(b"1"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    rest = [asyncio.create_task(batches.answer(message)) for message in (b"2", b"3")]
+    assert await first == b"AA 1"
+    assert await asyncio.gather(*rest) == [b"AA 2", b"AA 3"]
+    assert recorder.batches == [[b"1"], [b"2", b"3"]]
+    assert await batches.answer(b"4") == b"AA 4"
+
+
+async def test_a_batch_is_bounded_by_count_and_by_bytes():
+    recorder = Recorder()
+    await ask_all(recorder, *(str(number).encode() for number in range(MOST + 1)))
+    assert [len(batch) for batch in recorder.batches] == [MOST, 1]
+    heavy = Recorder()
+    await ask_all(heavy, *(bytes([65 + number]) * 20_000_000 for number in range(3)))
+    assert [len(batch) for batch in heavy.batches] == [2, 1]
+
+
+async def test_only_the_bad_message_is_refused():
+    recorder = Recorder(fail_on=b"2")
+    assert await ask_all(recorder, b"1", b"2", b"3") == [b"AA 1", b"AR 2", b"AA 3"]
+
+
+async def test_when_the_database_is_away_the_batch_is_refused_at_once():
+    away = OperationalError("INSERT", {}, Exception("database is locked"))
+    recorder = Recorder(fail_on=b"2", error=away)
+    assert await ask_all(recorder, b"1", b"2", b"3") == [b"AR 1", b"AR 2", b"AR 3"]
+    assert len(recorder.batches) == 1
+
+
+async def test_one_who_no_longer_waits_does_not_hinder_the_others():
+    recorder = Recorder()
+    batches = GroupCommit(recorder, refuse)
+    gone = asyncio.create_task(batches.answer(b"1"))
+    stays = asyncio.create_task(batches.answer(b"2"))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await stays == b"AA 2"
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+
+
+async def test_a_flusher_that_is_stopped_leaves_nobody_waiting():
+    async def for_ever(batch):
+        await asyncio.Event().wait()
+
+    batches = GroupCommit(for_ever, refuse)
+    waiting = asyncio.create_task(batches.answer(b"1"))
+    await asyncio.sleep(0.01)
+    batches._flusher.cancel()
+    assert await waiting == b"AR 1"
