@@ -34,10 +34,10 @@ from notifications.wording.text import patient_name, phone
 SIDE = 0.75 * inch
 TOP = 0.55 * inch
 """The gateway prints its header line into the topmost 0.4 inch."""
-BOTTOM = 0.95 * inch
+BOTTOM = 0.9 * inch
 WIDTH = LETTER[0] - 2 * SIDE
-FOOTER = 0.62 * inch
-WRITING_ROOM = 26
+FOOTER = 0.6 * inch
+WRITING_ROOM = 24
 TICK_BOX = "\N{BALLOT BOX}"
 
 
@@ -88,14 +88,13 @@ def _build(
         invariant=1,
         title=f"Referral {notice.referral_code}",
         author=envelope.from_name,
+        # Otherwise every page names Helvetica, which nobody uses and nobody embeds.
+        initialFontName=face.REGULAR,
     )
     frame = Frame(SIDE, BOTTOM, WIDTH, LETTER[1] - TOP - BOTTOM, 0, 0, 0, 0)
     foot = partial(_footer, notice.referral_code, envelope, pages)
     document.addPageTemplates(PageTemplate(frames=[frame], onPage=foot))
-    # reportlab would name Helvetica, which is not embedded, on every page, used or not.
-    canvas = partial(Canvas, initialFontName=face.REGULAR)
-    story = _story(notice, envelope, as_of=as_of, reply_fax=reply_fax, pages=pages)
-    document.build(story, canvasmaker=canvas)
+    document.build(_story(notice, envelope, as_of=as_of, reply_fax=reply_fax, pages=pages))
     return FaxDocument(out.getvalue(), document.page)
 
 
@@ -104,11 +103,11 @@ def _story(
 ) -> list[Flowable]:
     return [
         *strip(notice, envelope, width=WIDTH, pages=pages),
-        Spacer(0, 14),
+        Spacer(0, 12),
         _text(f"Status as of {as_of}", face.PLAIN),
         _text(notice.title, face.TITLE),
         _subject(notice),
-        Spacer(0, 10),
+        Spacer(0, 6),
         *_row("What happened", notice.happened, face.SAYING),
         *_row("What comes next", notice.next_step, face.SAYING),
         *_row("Who must act", notice.who_acts, face.STRONG),
@@ -125,6 +124,7 @@ def _subject(notice: Notice) -> Table:
     ]
     widths = (face.LABEL_WIDTH - 12, WIDTH - face.LABEL_WIDTH + 12)
     style = [
+        ("FONTNAME", (0, 0), (-1, -1), face.REGULAR),
         ("BOX", (0, 0), (-1, -1), 1.5, "black"),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ("TOPPADDING", (0, 0), (0, -1), 8),
@@ -135,9 +135,9 @@ def _subject(notice: Notice) -> Table:
 
 def _row(label: str, words: str, style: ParagraphStyle) -> list[Flowable]:
     return [
-        Spacer(0, 8),
+        Spacer(0, 7),
         Paragraph(escape(words), style, bulletText=label),
-        HRFlowable(width="100%", thickness=0.75, color="black", spaceBefore=8, spaceAfter=0),
+        HRFlowable(width="100%", thickness=0.75, color="black", spaceBefore=7, spaceAfter=0),
     ]
 
 
@@ -152,7 +152,7 @@ def _questions(notice: Notice, envelope: Envelope, reply_fax: str | None) -> lis
 
 
 def _question(number: int, item: str) -> Flowable:
-    """A choice or a request has a box to check; a question has room for an answer as well."""
+    """Lay out an item: a box to check, and where something is asked, room for the answer."""
     words = Paragraph(escape(f"{number}. {item}"), face.ITEM, bulletText=TICK_BOX)
     return KeepTogether([words, _writing_line()]) if "?" in item else words
 

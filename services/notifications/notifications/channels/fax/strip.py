@@ -36,6 +36,7 @@ def strip(notice: Notice, envelope: Envelope, *, width: float, pages: int) -> li
 
 def _columns(left: list[Flowable], right: list[Flowable], width: float) -> Table:
     style = [
+        ("FONTNAME", (0, 0), (-1, -1), face.REGULAR),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
         *((f"{side}PADDING", (0, 0), (-1, -1), 0) for side in ("LEFT", "TOP", "BOTTOM")),
         ("RIGHTPADDING", (0, 0), (-1, -1), 8),

@@ -29,14 +29,15 @@ def load() -> None:
 
 def _style(name: str, size: float, *, bold: bool = False, **more: object) -> ParagraphStyle:
     font = BOLD if bold else REGULAR
-    return ParagraphStyle(name, fontName=font, fontSize=size, leading=size * 1.28, **more)
+    look = {"fontName": font, "fontSize": size, "leading": size * 1.22, "bulletFontName": font}
+    return ParagraphStyle(name, **{**look, **more})
 
 
 STRIP: Final = _style("strip", 13, bold=True)
 FIELD: Final = _style("field", 11.5, leftIndent=44, bulletFontName=BOLD, bulletFontSize=11.5)
 SMALL: Final = _style("small", 10)
 PLAIN: Final = _style("plain", 11.5)
-TITLE: Final = _style("title", 30, bold=True, spaceBefore=4, spaceAfter=12)
+TITLE: Final = _style("title", 28, bold=True, spaceBefore=2, spaceAfter=9)
 LABEL: Final = _style("label", 10, bold=True)
 SUBJECT: Final = _style("subject", 15, bold=True)
 SAYING: Final = _style(
@@ -47,5 +48,5 @@ STRONG: Final = _style(
 )
 HEADING: Final = _style("heading", 13, bold=True, spaceBefore=10, keepWithNext=1)
 ITEM: Final = _style(
-    "item", 13, leftIndent=BOX_WIDTH, spaceBefore=10, bulletFontName=REGULAR, bulletFontSize=17
+    "item", 13, leftIndent=BOX_WIDTH, spaceBefore=9, bulletFontName=REGULAR, bulletFontSize=17
 )
