@@ -75,7 +75,7 @@ async def _prepare(
 
 
 def parcel_of(
-    row: Mapping[str, Any], notice: RowMapping, clinic: Clinic, *, sealer: Sealer
+    row: RowMapping | Mapping[str, Any], notice: RowMapping, clinic: Clinic, *, sealer: Sealer
 ) -> Parcel:
     """Return what a channel carries for a delivery (`attempt_id`, `id`, `destination`)."""
     return Parcel(

@@ -45,4 +45,4 @@ async def withdraw_rest(tx: Transaction, notice_id: UUID, *, now: datetime) -> N
 
 
 def _with_emr_bridge(row: RowMapping) -> bool:
-    return row["channel"] == "emr" and row["state"] == DeliveryState.SUBMITTED
+    return bool(row["channel"] == "emr" and row["state"] == DeliveryState.SUBMITTED)

@@ -134,7 +134,7 @@ async def last_series(tx: Transaction, notice_id: UUID) -> int:
     return latest or 0
 
 
-async def channels_used(tx: Transaction, notice_id: UUID, series: int) -> frozenset[str]:
+async def channels_used(tx: Transaction, notice_id: UUID, series: int) -> frozenset[ChannelName]:
     """Return the channels that a series has tried or is trying."""
     query = select(_D.channel).where(_D.notice_id == notice_id, _D.series == series)
     return frozenset((await tx.execute(query)).scalars())

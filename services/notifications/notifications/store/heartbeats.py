@@ -11,8 +11,6 @@ from common.events.referral import PriorAuthorizationChanged
 from notifications.domain.heartbeat import Beat
 from notifications.store.tables import heartbeats
 
-_ID = heartbeats.c.prior_authorization_id
-
 
 async def start(tx: Transaction, event: PriorAuthorizationChanged, beat: Beat) -> None:
     """Begin (again) to count from a status."""
@@ -30,7 +28,9 @@ async def start(tx: Transaction, event: PriorAuthorizationChanged, beat: Beat) -
 
 async def stop(tx: Transaction, prior_authorization_id: UUID) -> None:
     """Stop: the prior authorization is not open any more."""
-    await tx.execute(delete(heartbeats).where(prior_authorization_id == _ID))
+    await tx.execute(
+        delete(heartbeats).where(heartbeats.c.prior_authorization_id == prior_authorization_id)
+    )
 
 
 async def stop_all(tx: Transaction, referral_id: UUID) -> None:
@@ -40,7 +40,7 @@ async def stop_all(tx: Transaction, referral_id: UUID) -> None:
 
 async def due(tx: Transaction, *, limit: int, now: datetime) -> list[UUID]:
     """Return the prior authorizations whose next "still pending" is to be composed."""
-    query = select(_ID).where(heartbeats.c.compose_at <= now)
+    query = select(heartbeats.c.prior_authorization_id).where(heartbeats.c.compose_at <= now)
     return list((await tx.execute(query.order_by(heartbeats.c.compose_at).limit(limit))).scalars())
 
 
@@ -48,7 +48,9 @@ async def take(
     tx: Transaction, prior_authorization_id: UUID, *, now: datetime
 ) -> tuple[RowMapping, PriorAuthorizationChanged] | None:
     """Take a beat that is due out of the table: its row and the last status; None if it moved."""
-    mine = (prior_authorization_id == _ID) & (heartbeats.c.compose_at <= now)
+    mine = (heartbeats.c.prior_authorization_id == prior_authorization_id) & (
+        heartbeats.c.compose_at <= now
+    )
     taken = delete(heartbeats).where(mine).returning(*heartbeats.c)
     row = (await tx.execute(taken)).mappings().one_or_none()
     return (row, PriorAuthorizationChanged.model_validate(row["event"])) if row else None

@@ -13,11 +13,11 @@ from notifications.wording.reasons import denial_reason, reason_for
 from notifications.wording.text import phone, words
 
 WHO_ACTS: Final = {
-    "pharmacy": "Our pharmacy. Nothing is needed from your office now.",
-    "payer": "The health plan. Nothing is needed from your office now.",
+    "pharmacy": "Our pharmacy. Nothing is needed from you now.",
+    "payer": "The health plan. Nothing is needed from you now.",
     "prescriber": "Your office",
-    "patient": "The patient. Nothing is needed from your office now.",
-    "nobody": "Nobody. Nothing is needed from your office.",
+    "patient": "The patient. Nothing is needed from you now.",
+    "nobody": "Nobody. Nothing is needed from you.",
 }
 DOORS: Final = {
     "rest": "through our online connection",

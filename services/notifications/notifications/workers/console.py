@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from common.service import Runtime
 from notifications.channels.console import Console
-from notifications.handlers import look_up, receipts, send
+from notifications.handlers import receipts
 from notifications.handlers.means import Means
-from notifications.store import deliveries
+from notifications.workers.claiming import take_abandoned, take_ready
 from notifications.workers.pace import Pace
 
 
@@ -21,19 +21,11 @@ class ConsoleWorker:
 
     async def step(self) -> bool:
         """Show what is due; return whether there was anything."""
-        now = self.runtime.clock()
-        async with self.runtime.db.read() as tx:
-            due = deliveries.ready("console", now) | deliveries.abandoned("console", now)
-            if not await deliveries.any_due(tx, due, now=now):
-                return False
-        pace = {"limit": self.pace.limit, "lease": self.pace.lease}
-        async with self.runtime.db.begin() as tx:
-            lost = await look_up.begin(tx, "console", now=now, **pace)
-            for held in lost:
-                await receipts.arrived(tx, held, now=now)
-            outgoing = await send.begin(tx, "console", means=self.means, now=now, **pace)
+        lost = await take_abandoned(self.runtime, "console", pace=self.pace)
+        outgoing = await take_ready(self.runtime, "console", means=self.means, pace=self.pace)
         for one in outgoing:
             self.console.show(one.parcel)
+        for held in (*lost, *(one.delivery for one in outgoing)):
             async with self.runtime.db.begin() as tx:
-                await receipts.arrived(tx, one.delivery, now=self.runtime.clock())
-        return True
+                await receipts.arrived(tx, held, now=self.runtime.clock())
+        return bool(lost or outgoing)

@@ -32,11 +32,14 @@ class EmrWorker:
         async with self.runtime.db.read() as tx:
             if not await deliveries.any_due(tx, deliveries.ready("emr", now), now=now):
                 return False
-        pace = {"limit": self.pace.limit, "lease": self.pace.lease}
+        lease, limit = self.pace.lease, self.pace.limit
         async with self.runtime.db.begin() as tx:
-            for outgoing in await send.begin(tx, "emr", means=self.means, now=now, **pace):
-                await self._hand_over(tx, outgoing, now=now)
-        return True
+            outgoing = await send.begin(
+                tx, "emr", means=self.means, limit=limit, lease=lease, now=now
+            )
+            for one in outgoing:
+                await self._hand_over(tx, one, now=now)
+        return bool(outgoing)
 
     async def _hand_over(self, tx: Transaction, outgoing: Outgoing, *, now: datetime) -> None:
         row = outgoing.delivery

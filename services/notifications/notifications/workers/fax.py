@@ -15,7 +15,7 @@ from common.clock import utc_now
 from common.service import Runtime
 from notifications.channels.fax.retry import next_attempt
 from notifications.channels.letterhead import Letterhead, page_of
-from notifications.handlers import look_up, receipts, send
+from notifications.handlers import receipts
 from notifications.handlers.fail import Failure
 from notifications.handlers.means import Means
 from notifications.handlers.send import Outgoing
@@ -30,7 +30,8 @@ from notifications.ports import (
     Submitted,
     Unknown,
 )
-from notifications.store import attempts, deliveries
+from notifications.store import attempts
+from notifications.workers.claiming import take_abandoned, take_ready, take_submitted
 from notifications.workers.pace import Pace, retry_at, together
 
 log = structlog.get_logger()
@@ -55,15 +56,9 @@ class FaxSender:
 
     async def step(self) -> bool:
         """Send what is due; return whether there was anything."""
-        now = self.runtime.clock()
-        async with self.runtime.db.read() as tx:
-            if not await deliveries.any_due(tx, deliveries.ready("fax", now), now=now):
-                return False
-        pace = {"limit": self.pace.limit, "lease": self.pace.lease}
-        async with self.runtime.db.begin() as tx:
-            outgoing = await send.begin(tx, "fax", means=self.means, now=now, **pace)
+        outgoing = await take_ready(self.runtime, "fax", means=self.means, pace=self.pace)
         await together(self._send(one) for one in outgoing)
-        return True
+        return bool(outgoing)
 
     async def _send(self, outgoing: Outgoing) -> None:
         parcel = outgoing.parcel
@@ -113,19 +108,11 @@ class FaxWatcher:
 
     async def step(self) -> bool:
         """Ask about what is due; return whether there was anything."""
-        found = await self._look_up()
-        return await self._poll() or found
-
-    async def _look_up(self) -> bool:
-        now = self.runtime.clock()
-        async with self.runtime.db.read() as tx:
-            if not await deliveries.any_due(tx, deliveries.abandoned("fax", now), now=now):
-                return False
-        pace = {"limit": self.pace.limit, "lease": self.pace.lease}
-        async with self.runtime.db.begin() as tx:
-            held = await look_up.begin(tx, "fax", now=now, **pace)
-        await together(self._find(row) for row in held)
-        return bool(held)
+        lost = await take_abandoned(self.runtime, "fax", pace=self.pace)
+        await together(self._find(held) for held in lost)
+        submitted = await take_submitted(self.runtime, "fax", pace=self.pace)
+        await together(self._read(held) for held in submitted)
+        return bool(lost or submitted)
 
     async def _find(self, held: RowMapping) -> None:
         since = min(held["leased_until"] - self.pace.lease, utc_now()) - SEARCH_MARGIN
@@ -145,19 +132,6 @@ class FaxWatcher:
             await receipts.failed(
                 tx, held, receipts.NOT_TAKEN, again_at=at, means=self.means, now=now
             )
-
-    async def _poll(self) -> bool:
-        now = self.runtime.clock()
-        due = deliveries.to_ask_about("fax", now)
-        async with self.runtime.db.read() as tx:
-            if not await deliveries.any_due(tx, due, now=now):
-                return False
-        async with self.runtime.db.begin() as tx:
-            held = await deliveries.claim(
-                tx, due, limit=self.pace.limit, lease=self.pace.lease, now=now
-            )
-        await together(self._read(row) for row in held)
-        return bool(held)
 
     async def _read(self, held: RowMapping) -> None:
         try:

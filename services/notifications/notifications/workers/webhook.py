@@ -11,15 +11,17 @@ from common import metrics
 from common.clock import utc_now
 from common.service import Runtime
 from notifications.channels.webhook import Accepted, Rejected, WebhookSender, next_attempt
-from notifications.handlers import look_up, receipts, send
+from notifications.handlers import receipts
 from notifications.handlers.fail import Failure
 from notifications.handlers.means import Means
 from notifications.handlers.send import Outgoing
-from notifications.store import deliveries
+from notifications.workers.claiming import take_abandoned, take_ready
 from notifications.workers.pace import Pace, retry_at, together
 
 JITTER = 0.1
 """Up to this part is added to a wait, so that many who failed together do not come back together."""
+
+INTERRUPTED = Failure("interrupted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +37,18 @@ class WebhookWorker:
     async def step(self) -> bool:
         """Post what is due; return whether there was anything."""
         await self._recover()
-        now = self.runtime.clock()
-        async with self.runtime.db.read() as tx:
-            if not await deliveries.any_due(tx, deliveries.ready("webhook", now), now=now):
-                return False
-        pace = {"limit": self.pace.limit, "lease": self.pace.lease}
-        async with self.runtime.db.begin() as tx:
-            outgoing = await send.begin(tx, "webhook", means=self.means, now=now, **pace)
+        outgoing = await take_ready(self.runtime, "webhook", means=self.means, pace=self.pace)
         await together(self._send(one) for one in outgoing)
-        return True
+        return bool(outgoing)
 
     async def _recover(self) -> None:
         """Queue again what a vanished worker was posting."""
-        now = self.runtime.clock()
-        async with self.runtime.db.read() as tx:
-            if not await deliveries.any_due(tx, deliveries.abandoned("webhook", now), now=now):
-                return
-        pace = {"limit": self.pace.limit, "lease": self.pace.lease}
-        async with self.runtime.db.begin() as tx:
-            for held in await look_up.begin(tx, "webhook", now=now, **pace):
-                lost = Failure("interrupted")
-                await receipts.failed(tx, held, lost, again_at=now, means=self.means, now=now)
+        for held in await take_abandoned(self.runtime, "webhook", pace=self.pace):
+            now = self.runtime.clock()
+            async with self.runtime.db.begin() as tx:
+                await receipts.failed(
+                    tx, held, INTERRUPTED, again_at=now, means=self.means, now=now
+                )
 
     async def _send(self, outgoing: Outgoing) -> None:
         answer = await self.sender.post(outgoing.parcel, now=utc_now())
