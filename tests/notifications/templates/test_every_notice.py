@@ -60,7 +60,7 @@ def test_a_notice_that_asks_for_nothing_says_so(told):
     notice = composed(told)
 
     asks = notice.who_acts.startswith("Your office")
-    assert asks or "Nothing is needed from your office" in notice.who_acts
+    assert asks or "Nothing is needed from you" in notice.who_acts
     assert asks or not notice.items or told.event.waiting_on == "prescriber"
 
 
