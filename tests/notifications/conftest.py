@@ -1,10 +1,10 @@
 """What tests of notifications may ask for: the service without its loops."""
 
 import pytest
-
 from tests.conftest import RuntimeOf, SettableClock
-from notifications.store.tables import metadata
 from tests.notifications.builders import Desk
+
+from notifications.store.tables import metadata
 
 
 @pytest.fixture

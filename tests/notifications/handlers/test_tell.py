@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from tests.notifications.builders import ALL, EXTRAS, NOW, Desk, referral_event
 
 from common.errors import SetAside
 from common.events import referral
@@ -10,7 +11,6 @@ from common.events.notification import Promised
 from common.events.referral import ReferralEvent
 from notifications.domain.telling import TOLD
 from notifications.store import tables
-from tests.notifications.builders import ALL, EXTRAS, NOW, Desk, referral_event
 
 HOURS = {
     PromiseKind.REFERRAL_RECEIVED: 1,
@@ -120,9 +120,7 @@ async def test_an_event_without_its_card_is_set_aside(desk: Desk) -> None:
 
 
 async def test_a_promise_runs_in_the_clinics_business_hours_where_it_says_so(desk: Desk) -> None:
-    hours = [
-        {"weekday": day, "opens": "08:00", "closes": "17:00"} for day in range(5)
-    ]
+    hours = [{"weekday": day, "opens": "08:00", "closes": "17:00"} for day in range(5)]
     await desk.know(
         opening_hours=hours,
         promises={"referral_received": {"within": "PT1H", "business_hours": True}},
