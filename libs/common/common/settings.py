@@ -14,7 +14,12 @@ class SharedSettings(BaseSettings):
     data_dir: Path = Field(default=Path("var"), description="Where embedded mode keeps its files.")
     event_log_url: str | None = Field(
         default=None,
-        description="`sqlite:///path` (default: events.db in DATA_DIR) or `kafka://host:port`.",
+        description="`sqlite:///path` (default: events.db in DATA_DIR) or `kafka://host:port,…?name=value`.",
+    )
+    kafka_username: str | None = Field(default=None, description="SASL user, not for the URL.")
+    kafka_password: SecretStr | None = Field(default=None, description="SASL password.")
+    kafka_key_password: SecretStr | None = Field(
+        default=None, description="Password of the client key that `ssl_keyfile` in the URL names."
     )
     sealing_keys: SecretStr | None = Field(
         default=None,
