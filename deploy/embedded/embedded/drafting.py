@@ -6,10 +6,11 @@ import tempfile
 from pathlib import Path
 
 from alembic import command
+from sqlalchemy import Connection
+
 from common import migrations
 from common.settings import SharedSettings
 from embedded.system import Overrides, compose
-from sqlalchemy import Connection
 
 
 async def draft(name: str, message: str) -> None:
@@ -29,6 +30,6 @@ async def draft(name: str, message: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3 or not all(sys.argv[1:]):  # noqa: PLR2004 - the program, a service, a message
+    if len(sys.argv) != 3 or not all(sys.argv[1:]):
         sys.exit('usage: make migration s=intake m="what changes"')
     asyncio.run(draft(sys.argv[1], sys.argv[2]))

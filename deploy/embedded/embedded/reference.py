@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import emr_bridge.settings
+from pydantic_settings import BaseSettings
+
 import intake.settings
 import notifications.settings
 from common.events.registry import TYPES
@@ -17,7 +19,6 @@ from common.settings import SharedSettings
 from embedded.settings import Settings
 from embedded.system import Overrides, compose
 from intake.domain import diagram
-from pydantic_settings import BaseSettings
 
 SETTINGS: Mapping[str, type[BaseSettings]] = {
     "All services": SharedSettings,

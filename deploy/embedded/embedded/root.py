@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from html import escape
 from http import HTTPStatus
 
-from common.http import readiness
-from common.service import Service
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from common.http import readiness
+from common.service import Service
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Referral Loop</title>
 <style>body{{font:16px/1.5 sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem}}</style></head>

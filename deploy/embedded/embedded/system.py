@@ -8,6 +8,8 @@ from typing import Any
 
 import emr_bridge.app
 import emr_bridge.settings
+from fastapi import FastAPI
+
 import intake.app
 import intake.settings
 import notifications.app
@@ -20,7 +22,6 @@ from common.service import Service
 from common.settings import SharedSettings
 from embedded.root import root_api
 from embedded.settings import Settings
-from fastapi import FastAPI
 
 Values = Mapping[str, Any]
 

@@ -5,7 +5,7 @@ import sys
 import traceback
 from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -62,6 +62,8 @@ ALLOWED = frozenset(
         "duplicates",
         "failure",
         "place",
+        "fax_id",
+        "pages",
     ]
 )
 """Every key that may be logged; values are ids, codes, sizes and times."""
@@ -107,12 +109,13 @@ class PlaceOnly(logging.Handler):
         structlog.get_logger().log(record.levelno, "library_message", **told)
 
 
-def configure(*, level: str, form: str) -> None:
-    """Set up structlog and route the standard library's logging through it."""
+def configure(*, level: str, form: str, stream: TextIO | None = None) -> None:
+    """Set up structlog, on stderr unless told, and route the standard library's logging through it."""
+    stream = stream or sys.stderr
     threshold = logging.getLevelNamesMapping()[level.upper()]
     renderer: Any = structlog.processors.JSONRenderer()
     if form == "console":
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty())
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -123,6 +126,6 @@ def configure(*, level: str, form: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
     )
     logging.basicConfig(handlers=[PlaceOnly()], level=max(threshold, logging.WARNING), force=True)

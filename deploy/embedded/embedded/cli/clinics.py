@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
+from common.errors import Invalid
 from embedded.cli.client import DEFAULT_URL, call
 from embedded.cli.output import FAILED, err, out, show_json, show_rows
+from embedded.clinic_file import body_of, read_clinics
 
 app = typer.Typer(help="Clinics: import from a file, list.", no_args_is_help=True)
 
@@ -22,7 +23,12 @@ def import_file(
     as_json: AsJson = False,
 ) -> None:
     """Register or update every clinic in FILE. Doing so twice changes nothing."""
-    results = [import_one(url, clinic) for clinic in read_clinics(file.read_text())]
+    try:
+        clinics = read_clinics(file.read_text())
+    except Invalid as error:
+        err.print(f"[red]{error}[/red]")
+        raise typer.Exit(FAILED) from error
+    results = [import_one(url, clinic) for clinic in clinics]
     if as_json:
         show_json(results)
         return
@@ -41,17 +47,6 @@ def list_all(url: Url = f"{DEFAULT_URL}/intake", as_json: AsJson = False) -> Non
     show_rows("Clinics", ("id", "name", "channels", "time zone"), rows)
 
 
-def read_clinics(text: str) -> list[dict[str, Any]]:
-    """Return the clinics in a file; leaves with an explanation when it is not one."""
-    content = yaml.safe_load(text)
-    clinics = content.get("clinics") if isinstance(content, dict) else None
-    if not isinstance(clinics, list) or not all(isinstance(c, dict) and "id" in c for c in clinics):
-        err.print("[red]the file needs a list `clinics:`, each with an `id`[/red]")
-        raise typer.Exit(FAILED)
-    return clinics
-
-
 def import_one(url: str, clinic: dict[str, Any]) -> Any:
     """Put one clinic."""
-    body = {key: value for key, value in clinic.items() if key != "id"}
-    return call("PUT", f"{url}/v1/clinics/{clinic['id']}", body=body)
+    return call("PUT", f"{url}/v1/clinics/{clinic['id']}", body=body_of(clinic))

@@ -44,6 +44,6 @@ def demo(
     stay: Annotated[bool, typer.Option("--stay", help="Keep serving after the story.")] = False,
 ) -> None:
     """Show the whole loop on synthetic clinics; exit 0 only if every promise was kept."""
-    from embedded.demo import play  # noqa: PLC0415 - the simulators are needed here alone
+    from embedded.demo import play
 
     raise typer.Exit(play.run(folder, speed=speed, stay=stay))
