@@ -8,9 +8,9 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping, Table, select
 
-from common.database import Transaction
 from common.events import registry
 from common.events.clinic import ClinicChanged, FaxNumber, Hl7Link, PromiseKind, PromiseTerm
+from common.events.emr import MessageDelivered
 from common.events.envelope import Event
 from common.events.people import ClinicCard, Contact, PatientCard, ReferralCard
 from common.events.referral import (
@@ -33,7 +33,6 @@ from common.events.referral import (
     ReferralTransferred,
     ShipmentReported,
 )
-from common.ids import new_id
 from common.sealing import Sealer
 from common.service import Runtime
 from common.tables import outbox
@@ -257,6 +256,17 @@ class Desk:
     def fax_watcher(self) -> FaxWatcher:
         return FaxWatcher(self.runtime, self.means, self.gateway, PACE)
 
+    def delivered(self, delivery_id: UUID, **changes: Any) -> MessageDelivered:
+        values: dict[str, Any] = {
+            "occurred_at": self.clock(),
+            "delivery_id": delivery_id,
+            "referral_id": UUID(int=1),
+            "control_id": "1",
+            "acknowledgement": "AA",
+            "attempts": 2,
+        }
+        return MessageDelivered.model_validate(values | changes)
+
     async def send_faxes(self) -> bool:
         return await self.fax_sender.step()
 
@@ -300,11 +310,3 @@ class Desk:
 
 def term(kind: PromiseKind, hours: float, *, business_hours: bool = False) -> dict[Any, Any]:
     return {kind: PromiseTerm(within=timedelta(hours=hours), business_hours=business_hours)}
-
-
-async def only(tx: Transaction, table: Table) -> RowMapping:
-    return (await tx.execute(select(table))).mappings().one()
-
-
-def some_id() -> UUID:
-    return new_id()

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Final
 
 import httpx2
-from standardwebhooks.webhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from common.backoff import scheduled
 from notifications.channels.destinations import Destinations, Forbidden
@@ -102,7 +102,7 @@ class WebhookSender:
         body = payload(parcel, referral_url=self.referral_url)
         try:
             headers = signed_headers(parcel, body, now=now)
-        except ValueError:
+        except (ValueError, EmptyWebhookSecretError):
             return Rejected("unusable_secret", final=True)
         try:
             target = await self.destinations.resolve(parcel.destination)

@@ -158,7 +158,7 @@ class FaxWatcher:
         async with self.runtime.db.begin() as tx:
             attempt = await attempts.get(tx, held["attempt_id"])
             if now - attempt["started_at"] < self.pace.result_timeout:
-                at = now + self.pace.poll_after(held["polls"])
+                at = now + self.pace.poll_after(held["polls"] + 1)
                 await receipts.ask_again(tx, held, at=at)
             else:
                 await receipts.failed(tx, held, NO_RESULT, again_at=None, means=self.means, now=now)

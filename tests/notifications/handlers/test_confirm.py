@@ -1,0 +1,214 @@
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+from tests.notifications.builders import Desk, hl7_link
+
+from common.events.emr import MessageNotDelivered
+from common.events.notification import (
+    DeliveryFailed,
+    EmrDeliveryRequested,
+    EmrDeliveryWithdrawn,
+    NoticeContent,
+    NoticeDelivered,
+    PromiseAtRisk,
+    PromiseBroken,
+    PromiseKept,
+)
+from common.events.referral import ReferralReceived, ReferralScheduled
+from notifications.handlers.confirm import confirm
+from notifications.store import tables
+
+MINUTES_46 = timedelta(minutes=46)
+EMR_THEN_FAX = {"channels": ("emr", "fax"), "hl7_links": (hl7_link(),)}
+
+
+async def test_a_confirmed_fax_closes_the_notice_and_keeps_the_promise(desk: Desk) -> None:
+    await desk.know()
+    await desk.happen(ReferralReceived)
+    await desk.send_faxes()
+    assert await desk.states() == [("fax", "submitted")]
+    assert await desk.published(PromiseKept) == []
+
+    desk.clock.advance(timedelta(minutes=2))
+    await desk.watch_faxes()
+
+    assert await desk.states() == [("fax", "confirmed")]
+    (notice,) = await desk.rows(tables.notices)
+    assert notice["confirmed_at"] == desk.clock()
+    (promise,) = await desk.promises()
+    assert (promise["state"], promise["kept_at"]) == ("kept", desk.clock())
+    (told,) = await desk.published(NoticeDelivered)
+    assert (told.channel, told.attempts, told.notice) == ("fax", 1, "referral_received")
+    assert len(await desk.published(PromiseKept)) == 1
+
+
+async def test_an_emr_acknowledgement_confirms_at_its_own_time(desk: Desk) -> None:
+    await desk.know(**EMR_THEN_FAX)
+    await desk.happen(ReferralScheduled)
+    await desk.hand_to_emr()
+    (request,) = await desk.published(EmrDeliveryRequested)
+    content = request.unsealed(desk.runtime.sealer, NoticeContent)
+    assert content.patient.family_name == "ZZTESTMILLER"
+    assert content.appointment_place == "12 Zzstreet"
+    assert request.appointment.id == UUID(int=7)
+
+    acknowledged = desk.clock()
+    desk.clock.advance(timedelta(minutes=1))
+    await desk.consume(desk.delivered(request.delivery_id, occurred_at=acknowledged))
+
+    (told,) = await desk.published(NoticeDelivered)
+    assert (told.channel, told.attempts, told.confirmed_at) == ("emr", 2, acknowledged)
+
+
+async def test_the_same_acknowledgement_twice_counts_once(desk: Desk) -> None:
+    await desk.know(**EMR_THEN_FAX)
+    await desk.happen(ReferralReceived)
+    await desk.hand_to_emr()
+    (row,) = await desk.deliveries()
+    await desk.consume(desk.delivered(row["id"]), desk.delivered(row["id"]))
+
+    assert len(await desk.published(NoticeDelivered)) == 1
+    assert len(await desk.published(PromiseKept)) == 1
+    assert [row["late"] for row in await desk.deliveries()] == [False]
+
+
+async def test_a_notice_confirmed_on_two_channels_at_once_counts_once(desk: Desk) -> None:
+    """INVARIANT: one notice is confirmed once; breaks if the closing UPDATE loses its condition."""
+    await desk.know(**EMR_THEN_FAX)
+    await desk.happen(ReferralReceived)
+    await desk.hand_to_emr()
+    await desk.pass_time(MINUTES_46)
+    await desk.send_faxes()
+    assert await desk.states() == [("emr", "submitted"), ("fax", "submitted")]
+
+    async def one(delivery_id: UUID) -> bool:
+        async with desk.runtime.db.begin() as tx:
+            return await confirm(tx, delivery_id, at=desk.clock(), now=desk.clock())
+
+    rows = await desk.deliveries()
+    counted = await asyncio.gather(*(one(row["id"]) for row in rows for _ in range(5)))
+
+    assert sum(counted) == 1
+    assert len(await desk.published(NoticeDelivered)) == 1
+    assert len(await desk.published(PromiseKept)) == 1
+    late = [row["late"] for row in await desk.deliveries(state="confirmed")]
+    assert sorted(late) == [False, True]
+
+
+async def test_the_first_confirmation_withdraws_what_waits_and_what_emr_bridge_has(
+    desk: Desk,
+) -> None:
+    await desk.know(**EMR_THEN_FAX)
+    await desk.happen(ReferralReceived)
+    await desk.hand_to_emr()
+    await desk.pass_time(MINUTES_46)
+    await desk.send_faxes()
+    desk.clock.advance(timedelta(minutes=1))
+    await desk.watch_faxes()
+
+    assert await desk.states() == [("emr", "withdrawn"), ("fax", "confirmed")]
+    (withdrawn,) = await desk.published(EmrDeliveryWithdrawn)
+    (emr,) = await desk.deliveries(channel="emr")
+    assert withdrawn.delivery_id == emr["id"]
+
+
+async def test_an_emr_that_took_it_before_the_withdrawal_is_recorded_as_late(desk: Desk) -> None:
+    await desk.know(**EMR_THEN_FAX)
+    await desk.happen(ReferralReceived)
+    await desk.hand_to_emr()
+    await desk.pass_time(MINUTES_46)
+    await desk.send_faxes()
+    desk.clock.advance(timedelta(minutes=1))
+    await desk.watch_faxes()
+    (emr,) = await desk.deliveries(channel="emr")
+
+    await desk.consume(desk.delivered(emr["id"]))
+
+    (emr,) = await desk.deliveries(channel="emr")
+    assert (emr["state"], emr["late"]) == ("confirmed", True)
+    assert len(await desk.published(NoticeDelivered)) == 1
+
+
+async def test_a_fax_on_its_way_when_the_emr_confirms_is_left_to_finish_and_is_late(
+    desk: Desk,
+) -> None:
+    await desk.know(**EMR_THEN_FAX)
+    await desk.happen(ReferralReceived)
+    await desk.hand_to_emr()
+    await desk.pass_time(MINUTES_46)
+    await desk.send_faxes()
+    (emr,) = await desk.deliveries(channel="emr")
+    await desk.consume(desk.delivered(emr["id"]))
+    assert await desk.states() == [("emr", "confirmed"), ("fax", "submitted")]
+
+    desk.clock.advance(timedelta(minutes=1))
+    await desk.watch_faxes()
+
+    (fax,) = await desk.deliveries(channel="fax")
+    assert (fax["state"], fax["late"]) == ("confirmed", True)
+    assert len(await desk.published(NoticeDelivered)) == 1
+
+
+async def test_a_report_of_withdrawal_by_emr_bridge_changes_nothing_more(desk: Desk) -> None:
+    await desk.know(**EMR_THEN_FAX)
+    await desk.happen(ReferralReceived)
+    await desk.hand_to_emr()
+    await desk.pass_time(MINUTES_46)
+    await desk.send_faxes()
+    desk.clock.advance(timedelta(minutes=1))
+    await desk.watch_faxes()
+    (emr,) = await desk.deliveries(channel="emr")
+    gone = MessageNotDelivered(
+        occurred_at=desk.clock(),
+        delivery_id=emr["id"],
+        referral_id=UUID(int=1),
+        verdict="withdrawn",
+        attempts=3,
+    )
+    await desk.consume(gone)
+
+    assert await desk.published(DeliveryFailed) == []
+    assert await desk.states() == [("emr", "withdrawn"), ("fax", "confirmed")]
+
+
+async def test_a_delivery_after_the_deadline_is_recorded_and_the_promise_stays_broken(
+    desk: Desk,
+) -> None:
+    await desk.know()
+    await desk.happen(ReferralReceived)
+    await desk.send_faxes()
+    await desk.pass_time(timedelta(minutes=61))
+    assert len(await desk.published(PromiseBroken)) == 1
+
+    await desk.watch_faxes()
+
+    (promise,) = await desk.promises()
+    assert promise["state"] == "broken"
+    assert promise["delivered_at"] == desk.clock()
+    assert await desk.published(PromiseKept) == []
+    assert len(await desk.published(PromiseBroken)) == 1
+    assert len(await desk.published(NoticeDelivered)) == 1
+    assert await desk.tasks() == [("promise_broken", "open")]
+
+
+async def test_a_late_confirmation_breaks_the_promise_even_when_no_clock_had_looked(
+    desk: Desk,
+) -> None:
+    await desk.know()
+    await desk.happen(ReferralReceived)
+    await desk.send_faxes()
+    desk.clock.advance(timedelta(minutes=61))
+    await desk.watch_faxes()
+
+    (promise,) = await desk.promises()
+    assert promise["state"] == "broken"
+    assert promise["delivered_at"] is not None
+    assert await desk.published(PromiseKept) == []
+    assert await desk.look_at_clock() is False
+    assert await desk.published(PromiseAtRisk) == []
+
+
+async def test_a_report_on_a_delivery_that_is_not_ours_changes_nothing(desk: Desk) -> None:
+    await desk.consume(desk.delivered(UUID(int=77)))
+    assert await desk.published(NoticeDelivered) == []
