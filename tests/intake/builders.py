@@ -92,3 +92,30 @@ def a_submission(**changes: Any) -> Submission:
 
 
 TODAY = date(2026, 3, 2)
+
+
+def clinic_json(**changes: Any) -> dict[str, Any]:
+    complete: dict[str, Any] = {
+        "name": "Lakeside Rheumatology",
+        "npi": "1245319599",
+        "time_zone": "America/Chicago",
+        "opening_hours": [{"weekday": 0, "opens": "08:00:00", "closes": "17:00:00"}],
+        "holidays": ["2026-12-25"],
+        "fax_numbers": [{"number": "+13125550100", "verified_on": "2026-01-15"}],
+        "contacts": [
+            {"name": "Pat ZZTESTNURSE", "role": "nurse"},
+            {"name": "Kim ZZTESTCOORD", "role": "referral_coordinator", "phone": "+13125550177"},
+        ],
+        "channels": ["emr", "webhook", "fax"],
+        "webhook": {
+            "url": "https://hooks.example.org/x",
+            "secret": "whsec_c2VjcmV0LXNlY3JldC0xMjM0",
+        },
+        "hl7_links": [
+            {"id": "lakeside-epic", "sending_application": "EPIC", "sending_facility": "LAKESIDE"}
+        ],
+        "promises": {"referral_received": {"within": "PT1H", "business_hours": False}},
+        "baa_signed_on": "2026-01-10",
+        "onboarded_on": "2026-01-20",
+    }
+    return complete | changes

@@ -59,12 +59,15 @@ referrals = Table(
     Index("ix_referrals_clinic_id_patient_index", "clinic_id", "patient_index"),
 )
 
-REFERRAL_ID = ForeignKey("referrals.id")
+
+def _of_referral() -> ForeignKey:
+    return ForeignKey("referrals.id")
+
 
 external_ids = Table(
     "external_ids",
     metadata,
-    Column("referral_id", Uuid, REFERRAL_ID, primary_key=True),
+    Column("referral_id", Uuid, _of_referral(), primary_key=True),
     Column("system", String(200), primary_key=True),
     Column("value", String(200), primary_key=True),
     Column("clinic_id", CLINIC_ID, nullable=False),
@@ -83,7 +86,7 @@ prior_authorizations = Table(
     "prior_authorizations",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("referral_id", Uuid, REFERRAL_ID, nullable=False, index=True),
+    Column("referral_id", Uuid, _of_referral(), nullable=False, index=True),
     Column("benefit", String(16), nullable=False),
     Column("state", String(32), nullable=False),
     Column("level", Integer, nullable=False),
@@ -98,7 +101,7 @@ appointments = Table(
     "appointments",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("referral_id", Uuid, REFERRAL_ID, nullable=False, index=True),
+    Column("referral_id", Uuid, _of_referral(), nullable=False, index=True),
     Column("kind", String(16), nullable=False),
     Column("state", String(16), nullable=False),
     Column("starts_at", UtcDateTime, nullable=False),
@@ -111,7 +114,7 @@ findings = Table(
     "findings",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("referral_id", Uuid, REFERRAL_ID, nullable=False, index=True),
+    Column("referral_id", Uuid, _of_referral(), nullable=False, index=True),
     Column("code", String(64), nullable=False),
     Column("pointer", String(200), nullable=False),
     Column("question", String(500), nullable=False),
@@ -125,7 +128,7 @@ timeline = Table(
     "timeline",
     metadata,
     Column("position", AutoId, primary_key=True, autoincrement=True),
-    Column("referral_id", Uuid, REFERRAL_ID, nullable=False),
+    Column("referral_id", Uuid, _of_referral(), nullable=False),
     Column("occurred_at", UtcDateTime, nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False),
     Column("actor", String(200), nullable=False),
@@ -143,7 +146,7 @@ documents = Table(
     "documents",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("referral_id", Uuid, REFERRAL_ID, nullable=False),
+    Column("referral_id", Uuid, _of_referral(), nullable=False),
     Column("media_type", String(64), nullable=False),
     Column("size", Integer, nullable=False),
     Column("sha256", String(64), nullable=False),
@@ -159,7 +162,7 @@ reviews = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("clinic_id", CLINIC_ID),
-    Column("referral_id", Uuid, REFERRAL_ID),
+    Column("referral_id", Uuid, _of_referral()),
     Column("reason", String(64), nullable=False),
     Column("door", String(16), nullable=False),
     Column("sender", String(200)),
@@ -179,7 +182,7 @@ promises = Table(
     "promises",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("referral_id", Uuid, REFERRAL_ID, nullable=False, index=True),
+    Column("referral_id", Uuid, _of_referral(), nullable=False, index=True),
     Column("kind", String(32), nullable=False),
     Column("state", String(16), nullable=False),
     Column("notice_id", Uuid),
@@ -192,7 +195,7 @@ deliveries = Table(
     "deliveries",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("referral_id", Uuid, REFERRAL_ID, nullable=False, index=True),
+    Column("referral_id", Uuid, _of_referral(), nullable=False, index=True),
     Column("notice_id", Uuid, nullable=False),
     Column("notice", String(64), nullable=False),
     Column("channel", String(16), nullable=False),

@@ -1,0 +1,1 @@
+"""The REST door: says what HTTP says, opens the one transaction, calls one handler."""

@@ -1,0 +1,125 @@
+"""What endpoints are given: the desk with its actor, the transaction, the referral that is meant."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Header, Request, Response
+
+from common.database import Transaction
+from common.dependencies import Now, Tx
+from common.errors import Stale
+from intake.api import views
+from intake.api.views import ReferralOut
+from intake.domain.referral import Decided
+from intake.handlers import record
+from intake.handlers.card import Said
+from intake.handlers.desk import Desk
+from intake.handlers.record import Target
+
+VERSION = re.compile(r'^(?:W/)?"(\d{1,9})"$')
+
+Actor = Annotated[
+    str,
+    Header(
+        alias="X-Actor",
+        max_length=200,
+        min_length=1,
+        description="Who does this, as the timeline shall name them",
+        examples=["nurse.reed"],
+    ),
+]
+IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        description="The ETag that was seen last; when another version is current the answer is 412",
+        examples=["*"],
+    ),
+]
+
+
+def desk(request: Request, actor: Actor = "api") -> Desk:
+    """Return the desk with the caller at it."""
+    given: Desk = request.app.state.desk
+    return given.of(actor)
+
+
+DeskDep = Annotated[Desk, Depends(desk)]
+
+
+def version_of(if_match: str | None) -> int | None:
+    """Return the version in an If-Match; None when any will do, Stale when it is none of ours."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    found = VERSION.match(if_match.strip())
+    if found is None:
+        raise Stale("If-Match is no ETag of ours")
+    return int(found[1])
+
+
+def etag(version: int) -> str:
+    """Return a version as an ETag."""
+    return f'"{version}"'
+
+
+def base_of(request: Request) -> str:
+    """Return the path below which this API is mounted."""
+    root: str = request.scope.get("root_path", "")
+    return root.rstrip("/")
+
+
+Base = Annotated[str, Depends(base_of)]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One command to one referral: what it needs, and how it is answered."""
+
+    tx: Transaction
+    desk: Desk
+    target: Target
+    base: str
+    response: Response
+    now: datetime
+
+    async def carry_out(
+        self, decide: Callable[..., Decided], note: str | None = None
+    ) -> ReferralOut:
+        """Let the referral decide (given itself and `now`), keep it, and answer."""
+        now = self.now
+        await record.change(
+            self.tx,
+            self.desk,
+            self.target,
+            lambda referral: decide(referral, now=now),
+            said=Said(note),
+            now=now,
+        )
+        return await self.answer()
+
+    async def answer(self) -> ReferralOut:
+        """Return the referral as it is now, with its ETag."""
+        view = await views.referral(self.tx, self.desk, self.target.referral_id, self.base)
+        self.response.headers["ETag"] = etag(view.version)
+        return view
+
+
+def order(
+    referral_id: UUID,
+    tx: Tx,
+    now: Now,
+    at_desk: DeskDep,
+    base: Base,
+    response: Response,
+    if_match: IfMatch = None,
+) -> Order:
+    """Put together what a command needs."""
+    target = Target(referral_id, version_of(if_match))
+    return Order(tx, at_desk, target, base, response, now)
+
+
+OrderDep = Annotated[Order, Depends(order, scope="function")]

@@ -1,0 +1,142 @@
+"""Referrals: submitting, reading, listing, the timeline."""
+
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from common.database import Transaction
+from common.dependencies import Now, Read, Tx
+from common.errors import FieldError, Invalid
+from common.http import PROBLEMS
+from common.idempotency import IdempotentRoute
+from intake.api import views, wording
+from intake.api.given import Base, DeskDep, etag
+from intake.api.submission import SubmissionIn
+from intake.api.views import EntryOut, Page, ReferralLine, ReferralOut
+from intake.domain.referral import Status
+from intake.handlers.submit import submit
+from intake.store import clinics, listing, timeline
+from intake.store import referrals as kept_referrals
+from intake.store.listing import Cursor, Filter
+
+router = APIRouter(
+    prefix="/v1/referrals", tags=["referrals"], route_class=IdempotentRoute, responses=PROBLEMS
+)
+
+
+class Asked(BaseModel):
+    """How the list is narrowed, and which page of it is meant."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    clinic_id: str | None = None
+    status: Status | None = None
+    waiting_on: Literal["pharmacy", "payer", "prescriber", "patient", "nobody"] | None = None
+    updated_after: AwareDatetime | None = None
+    external_id: str | None = Field(default=None, description="A number in `external_ids`")
+    cursor: str | None = Field(default=None, description="From `next`; opaque")
+    limit: int = Field(default=50, ge=1, le=200)
+
+    def filter(self) -> Filter:
+        """Return what narrows the list."""
+        return Filter(
+            clinic_id=self.clinic_id,
+            status=self.status,
+            waiting_on=self.waiting_on,
+            updated_after=self.updated_after,
+            external_id=self.external_id,
+        )
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Submit a referral",
+    responses={
+        200: {"model": ReferralOut, "description": "An open referral has this order number"}
+    },
+)
+async def post(
+    body: SubmissionIn, tx: Tx, now: Now, desk: DeskDep, base: Base, response: Response
+) -> ReferralOut:
+    """Take a referral in.
+
+    What is missing or doubtful does not refuse it: it is listed in `findings`, and what blocks is
+    asked of the clinic (`information_needed`). An order that is open already (same `external_ids`)
+    answers 200 with the referral that is there. Send an `Idempotency-Key` to be able to repeat.
+    """
+    clinic_id = await _clinic(tx, body.clinic_id)
+    received_at = min(body.received_at or now, now)
+    submitted = await submit(
+        tx, desk, body, clinic_id=clinic_id, door="rest", received_at=received_at, now=now
+    )
+    view = await views.referral(tx, desk, submitted.referral.id, base)
+    response.status_code = 201 if submitted.is_new else 200
+    response.headers["Location"] = view.links["self"]
+    response.headers["ETag"] = etag(view.version)
+    return view
+
+
+async def _clinic(tx: Transaction, clinic_id: str | None) -> str:
+    if clinic_id is None or not await clinics.is_registered(tx, clinic_id):
+        fault = FieldError("/clinic_id", "name a registered clinic (GET /v1/clinics)")
+        raise Invalid("a referral belongs to a registered clinic", errors=[fault])
+    return clinic_id
+
+
+@router.get("", summary="List referrals")
+async def get_page(
+    tx: Read,
+    base: Base,
+    asked: Annotated[Asked, Query()],
+) -> Page:
+    """List referrals by their last change, the oldest first; follow `next` until it is null.
+
+    One that changes while you read comes again on a later page; none is left out.
+    """
+    after = Cursor.read(asked.cursor) if asked.cursor else None
+    rows = await listing.page(tx, asked.filter(), after=after, limit=asked.limit + 1)
+    items = [ReferralLine(**row, links=views.links(base, row["id"])) for row in rows[: asked.limit]]
+    return Page(items=items, next=_next(base, asked, items) if len(rows) > asked.limit else None)
+
+
+def _next(base: str, asked: Asked, items: list[ReferralLine]) -> str:
+    last = Cursor(items[-1].updated_at, items[-1].id)
+    query = asked.model_dump(mode="json", exclude_none=True) | {"cursor": last.text()}
+    return f"{base}/v1/referrals?{urlencode(query)}"
+
+
+@router.get("/{referral_id}", summary="Read a referral")
+async def get(
+    referral_id: UUID, tx: Read, desk: DeskDep, base: Base, response: Response
+) -> ReferralOut:
+    """Return everything about a referral; the ETag is its version."""
+    view = await views.referral(tx, desk, referral_id, base)
+    response.headers["ETag"] = etag(view.version)
+    return view
+
+
+@router.get("/{referral_id}/timeline", summary="Read what happened")
+async def get_timeline(referral_id: UUID, tx: Read, desk: DeskDep) -> list[EntryOut]:
+    """Return everything that happened to a referral, the oldest first: who, what, when."""
+    await kept_referrals.get(tx, desk.sealer, referral_id)
+    entries = await timeline.of(tx, desk.sealer, referral_id)
+    return [
+        EntryOut(
+            occurred_at=entry.occurred_at,
+            recorded_at=entry.recorded_at,
+            actor=entry.actor,
+            what=entry.what,
+            text=wording.text(entry),
+            from_status=entry.from_status,
+            to_status=entry.to_status,
+            reason=entry.reason,
+            source_message_id=entry.source_message_id,
+            facts=entry.facts,
+            note=entry.note,
+        )
+        for entry in entries
+    ]

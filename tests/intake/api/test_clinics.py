@@ -1,0 +1,113 @@
+"""Registering and reading clinics over HTTP."""
+
+import pytest
+from tests.intake.builders import clinic_json
+
+from common.events.clinic import ClinicChanged
+from common.events.people import ClinicCard
+
+
+async def put(http, clinic_id="lakeside", headers=None, **changes):
+    return await http.put(f"/v1/clinics/{clinic_id}", json=clinic_json(**changes), headers=headers)
+
+
+async def test_a_new_clinic_is_told_with_its_people_sealed(http, events, sealer):
+    answer = await put(http)
+    (envelope,) = await events()
+    event = ClinicChanged.model_validate(envelope.data)
+    card = event.unsealed(sealer, ClinicCard)
+    assert (answer.status_code, answer.headers["etag"]) == (201, '"1"')
+    assert (event.version, event.channels, event.time_zone) == (
+        1,
+        ("emr", "webhook", "fax"),
+        "America/Chicago",
+    )
+    assert card.webhook_secret == clinic_json()["webhook"]["secret"]
+    assert [contact.name for contact in card.contacts] == ["Pat ZZTESTNURSE", "Kim ZZTESTCOORD"]
+    assert "ZZTEST" not in envelope.model_dump_json()
+
+
+async def test_the_same_clinic_again_changes_nothing_and_tells_nobody(http, events):
+    """INVARIANT: importing a clinic file twice is importing it once."""
+    await put(http)
+    again = await put(http)
+    assert (again.status_code, again.headers["etag"]) == (200, '"1"')
+    assert len(await events()) == 1
+
+
+async def test_a_changed_clinic_is_the_next_version(http, events):
+    await put(http)
+    answer = await put(http, channels=["fax"])
+    assert (answer.status_code, answer.json()["version"], len(await events())) == (200, 2, 2)
+
+
+async def test_what_is_read_can_be_put_again_and_the_secret_stays(http, events):
+    await put(http)
+    read = (await http.get("/v1/clinics/lakeside")).json()
+    answer = await http.put("/v1/clinics/lakeside", json=read)
+    assert read["webhook"] == {
+        "url": "https://hooks.example.org/x",
+        "secret": None,
+        "secret_set": True,
+    }
+    assert (answer.status_code, answer.json(), len(await events())) == (200, read, 1)
+
+
+async def test_the_secret_is_never_shown(http):
+    answer = await put(http)
+    page = await http.get("/v1/clinics")
+    assert "whsec_" not in answer.text + page.text
+
+
+async def test_a_stale_etag_is_refused(http):
+    nothing_there = await put(http, headers={"If-Match": '"1"'})
+    await put(http)
+    stale = await put(http, headers={"If-Match": '"2"'}, name="New")
+    fresh = await put(http, headers={"If-Match": '"1"'}, name="New")
+    assert (nothing_there.status_code, stale.status_code, fresh.status_code) == (404, 412, 200)
+
+
+async def test_clinics_are_listed_page_by_page(http):
+    for name in ("c", "a", "b"):
+        await put(http, name)
+    first = (await http.get("/v1/clinics?limit=2")).json()
+    second = (await http.get(first["next"])).json()
+    assert [c["id"] for c in first["items"] + second["items"]] == ["a", "b", "c"]
+    assert second["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"time_zone": "Mars/Base"}, "/time_zone"),
+        ({"name": " "}, "/name"),
+        ({"fax_numbers": [{"number": "312-555"}]}, "/fax_numbers/0/number"),
+        ({"channels": ["pigeon"]}, "/channels/0"),
+        ({"holidays": ["Christmas"]}, "/holidays/0"),
+        (
+            {"opening_hours": [{"weekday": 0, "opens": "17:00", "closes": "08:00"}]},
+            "/opening_hours/0/closes",
+        ),
+        (
+            {"promises": {"referral_received": {"within": "soon"}}},
+            "/promises/referral_received/within",
+        ),
+        ({"webhook": {"url": "ftp://x"}}, "/webhook/url"),
+        ({"webhook": {"url": "https://x.org", "secret": "x"}}, "/webhook/secret"),
+        ({"surprise": 1}, "/surprise"),
+        ({"id": "another"}, "/id"),
+    ],
+)
+async def test_a_clinic_that_cannot_be_used_is_refused_at_its_field(http, events, changes, pointer):
+    answer = await put(http, **changes)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+    assert await events() == []
+
+
+async def test_an_unknown_clinic_is_not_found(http):
+    assert (await http.get("/v1/clinics/nowhere")).status_code == 404
+
+
+@pytest.mark.parametrize("clinic_id", ["-x", "a b", "x" * 65])
+async def test_an_id_that_cannot_stand_in_a_path_is_refused(http, clinic_id):
+    assert (await put(http, clinic_id)).status_code == 422
