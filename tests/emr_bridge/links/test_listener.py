@@ -5,11 +5,11 @@ import socket
 
 import pytest
 from sqlalchemy import text
+from tests.emr_bridge.builders import connected, listening, referral, rows_of, verdict
 
 from emr_bridge.store.tables import messages
 from emr_bridge.transports.framer import framed
 from emr_bridge.transports.mllp import Limits
-from tests.emr_bridge.builders import connected, listening, referral, rows_of, verdict
 
 POISON = """
 CREATE TRIGGER poison BEFORE INSERT ON messages WHEN NEW.control_id = 'POISON'

@@ -178,7 +178,7 @@ async def _links(tx: Transaction, arrivals: Sequence[Arrival]) -> dict[UUID, Lin
     """Find each sender's link; MSH-3 and MSH-4 are compared whole, then by first component."""
     wanted = {arrival.id: sender_keys(arrival.header) for arrival in arrivals}
     known = await links.by_sender(tx, (key for keys in wanted.values() for key in keys))
-    found = {identifier: _first(known, keys) for identifier, keys in wanted.items()}
+    found = {identifier: first_link(known, keys) for identifier, keys in wanted.items()}
     return {identifier: link for identifier, link in found.items() if link}
 
 
@@ -188,7 +188,8 @@ def sender_keys(header: Header) -> tuple[str, str]:
     return whole, sender_key(header.component(3, 1), header.component(4, 1))
 
 
-def _first(known: dict[str, Link | None], keys: Iterable[str]) -> Link | None:
+def first_link(known: dict[str, Link | None], keys: Iterable[str]) -> Link | None:
+    """Return the link of the first key that one clinic alone claims."""
     return next((link for key in keys if (link := known.get(key))), None)
 
 

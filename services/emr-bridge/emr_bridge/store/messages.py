@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,10 @@ from sqlalchemy import RowMapping, insert, select, update
 from common.database import Transaction, insert_new
 from emr_bridge.domain.message import State
 from emr_bridge.store.tables import correlations, messages
+
+MOST_PENDING = 100
+MOST_BYTES = 32 * 1024 * 1024
+"""What is read into memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +70,17 @@ async def kept_answers(tx: Transaction, keys: Sequence[str]) -> dict[str, tuple[
     return {row.dedup_key: (row.sha256, row.ack) for row in rows}
 
 
-async def pending(tx: Transaction, *, limit: int) -> list[RowMapping]:
-    """Return the oldest messages that were not read yet."""
-    waiting = select(messages).where(messages.c.state == State.RECEIVED)
-    rows = await tx.execute(waiting.order_by(messages.c.id).limit(limit))
+async def pending(tx: Transaction) -> list[RowMapping]:
+    """Return the oldest messages that were not read yet: at least one, not more than fit."""
+    waiting = messages.c.state == State.RECEIVED
+    sizes = select(messages.c.id, messages.c.size).where(waiting)
+    oldest = (await tx.execute(sizes.order_by(messages.c.id).limit(MOST_PENDING))).all()
+    total = accumulate(row.size for row in oldest)
+    ids = [row.id for row, size in zip(oldest, total, strict=True) if size <= MOST_BYTES]
+    chosen = ids or [row.id for row in oldest[:1]]
+    rows = await tx.execute(
+        select(messages).where(messages.c.id.in_(chosen)).order_by(messages.c.id)
+    )
     return list(rows.mappings())
 
 

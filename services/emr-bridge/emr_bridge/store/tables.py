@@ -9,6 +9,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Table,
+    Text,
     UniqueConstraint,
     Uuid,
 )
@@ -71,7 +72,7 @@ correlations = Table(
     Column("message_id", Uuid, ForeignKey("messages.id"), primary_key=True),
     Column("clinic_id", String(200), nullable=False),
     Column("link_id", String(400), nullable=False),
-    Column("placer", String(500), nullable=False),
+    Column("placer", Text, nullable=False),
     Column("patient_ids", LargeBinary, nullable=False),
     Column("referral_id", Uuid, index=True),
     Column("created_at", UtcDateTime, nullable=False),

@@ -3,6 +3,7 @@
 import re
 
 from common.events.submission import Coverage
+from emr_bridge.formats.hl7v2.interpret.fields.observed import is_about, plain
 from emr_bridge.formats.hl7v2.interpret.fields.values import coded_text
 from emr_bridge.formats.hl7v2.reader import Message, Segment
 
@@ -56,16 +57,22 @@ def _coverage(in1: Segment, in2: Segment, order: int) -> Coverage:
     member = in1.text(36) or in1.text(49) or in2.text(61) or in2.text(6) or in2.text(8)
     company = in1.text(3)
     unlabelled = company if company and BIN.fullmatch(company) else None
-    kind = (in1.text(15) or "").upper()
+    pharmacy = {"bin": labelled.get("bin") or unlabelled, "pcn": labelled.get("pcn")}
     return Coverage(
         payer=in1.text(4) or coded_text(in1.value(2)),
         member_id=labelled.get("member_id") or member,
-        bin=labelled.get("bin") or unlabelled,
-        pcn=labelled.get("pcn"),
+        bin=pharmacy["bin"],
+        pcn=pharmacy["pcn"],
         group=labelled.get("group") or in1.text(8),
-        benefit="medical" if kind in MEDICAL else "pharmacy",
+        benefit="medical" if not any(pharmacy.values()) and _is_medical(in1) else "pharmacy",
         order=order,
     )
+
+
+def _is_medical(in1: Segment) -> bool:
+    """Tell by the plan's type (IN1-15) or its name (IN1-2)."""
+    kind, plan = (in1.text(15) or "").upper(), (coded_text(in1.value(2)) or "").upper()
+    return kind in MEDICAL or "MEDICAL" in plan.split()
 
 
 def _labelled(in1: Segment) -> dict[str, str]:
@@ -73,7 +80,7 @@ def _labelled(in1: Segment) -> dict[str, str]:
     values = [value for number in (2, 3, 8, 35, 36, 49) for value in in1.values(number)]
     found: dict[str, str] = {}
     for value in values:
-        words = {_plain(value.component(part)) for part in range(2, 7)}
+        words = {plain(value.component(part)) for part in range(2, 7)}
         for key, labels in LABELS.items():
             number = value.component(1)
             if number and words.intersection(labels):
@@ -85,17 +92,12 @@ def _said_elsewhere(message: Message) -> dict[str, str]:
     """Numbers in observations that are named after them, then in notes."""
     found: dict[str, str] = {}
     for observation in message.all("OBX"):
-        named = {_plain(observation.text(3)), _plain(observation.text(3, 2))}
         for key, labels in LABELS.items():
             number = observation.text(5)
-            if number and named.intersection(labels):
+            if number and is_about(observation, labels):
                 found.setdefault(key, number)
     notes = " ".join(v.text() or "" for s in message.all("NTE") for v in s.values(3))
     for key, pattern in NOTED.items():
         if noted := pattern.search(notes[:20_000]):
             found.setdefault(key, noted[1])
     return found
-
-
-def _plain(text: str | None) -> str:
-    return "".join(letter for letter in (text or "").upper() if letter.isalnum())

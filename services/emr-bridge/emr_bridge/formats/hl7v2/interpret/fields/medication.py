@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 
 from common.events.submission import Medication
+from emr_bridge.formats.hl7v2.interpret.fields import observed
+from emr_bridge.formats.hl7v2.interpret.fields.observed import about
 from emr_bridge.formats.hl7v2.interpret.fields.values import (
     coded_text,
     codes,
@@ -38,9 +40,9 @@ def orders(message: Message) -> list[Order]:
 
 
 def read(order: Order, message: Message) -> Medication:
-    """Read one order; without one, nothing is known of the drug."""
+    """Read one order; without one, the observations that describe a prescription."""
     if not order:
-        return Medication()
+        return _observed(message)
     encoded, asked = first(order, "RXE"), first(order, "RXO")
     drug = [value for value in (encoded.value(2), asked.value(1)) if value.raw]
     unit = coded_text(encoded.value(11)) or coded_text(asked.value(12))
@@ -55,6 +57,23 @@ def read(order: Order, message: Message) -> Medication:
         quantity_unit=unit,
         days_supply=_days(order, message),
         refills=integer_of(refills),
+    )
+
+
+def _observed(message: Message) -> Medication:
+    """Read what a referral says of the drug where its structure has no pharmacy segments."""
+    drug = about(message, observed.DRUG).value(5)
+    quantity = about(message, observed.QUANTITY)
+    return Medication(
+        text=coded_text(drug),
+        ndc=_code([drug], NDC_SYSTEMS, NDC_FORM),
+        rxnorm=_code([drug], RXNORM_SYSTEMS, None),
+        strength=_amount(about(message, observed.STRENGTH), 5, 6),
+        sig=about(message, observed.SIG).value(5).text(),
+        quantity=number_of(quantity.text(5)),
+        quantity_unit=coded_text(quantity.value(6)),
+        days_supply=_in_days(about(message, observed.DAYS_SUPPLY).text(5) or ""),
+        refills=integer_of(about(message, observed.REFILLS).text(5)),
     )
 
 

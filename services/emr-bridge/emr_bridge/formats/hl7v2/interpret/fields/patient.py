@@ -21,6 +21,9 @@ SEXES: dict[str, Sex] = {"F": "female", "M": "male", "O": "other", "A": "other",
 SECRET_TYPES = {"SS", "SSN"}
 """Social security numbers are of no use to us: they are left in the message."""
 
+FORMER_NAMES = {"A", "M", "N", "S"}
+"""XPN-7 (table 0200): alias, maiden name, nickname, pseudonym."""
+
 FAMILY_CONTACTS = {"C", "N", "EP"}
 """CTD-1 (table 0131): emergency contact, next of kin."""
 
@@ -46,10 +49,10 @@ def read(message: Message) -> Patient:
 
 
 def _name(pid: Segment) -> Value:
-    """Choose the legal name among the repetitions, else the first with a family name."""
+    """Choose the first name that is no alias, nor a former one."""
     names = [value for value in pid.values(5) if value.component(1)]
-    legal = [value for value in names if value.component(7) == "L"]
-    return (legal or names or [pid.value(5)])[0]
+    current = [value for value in names if value.component(7) not in FORMER_NAMES]
+    return (current or names or [pid.value(5)])[0]
 
 
 def _identifiers(pid: Segment) -> tuple[Identifier, ...]:

@@ -58,15 +58,17 @@ def read(message: Message) -> Prescriber:
 
 
 def _candidates(message: Message) -> Iterator[Candidate]:
-    providers = message.all("PRD") + message.all("CTD")
-    for role in ROLES:
-        for provider in providers:
-            if (provider.text(1) or "").upper() == role:
-                yield from _of_prd(provider)
+    providers = [(role, prd) for role in ROLES for prd in message.all("PRD")]
+    for role, prd in providers:
+        if (prd.text(1) or "").upper() == role:
+            yield from _of_prd(prd)
     for name, number in PLACES:
         values = [value for segment in message.all(name) for value in segment.values(number)]
         for value in values:
             yield from _of_xcn(value)
+    for contact in message.all("CTD"):
+        if contact.text(1) == "RP":
+            yield from _of_prd(contact)
 
 
 def _of_prd(prd: Segment) -> Iterator[Candidate]:
@@ -80,7 +82,8 @@ def _of_prd(prd: Segment) -> Iterator[Candidate]:
         npi = npi or (npi_of(named[0]) if named else None)
         sure = name is not None
     if name or npi:
-        numbers = [value for value in prd.values(5) if is_phone_like(value)]
+        numbers = [value for place in (5, 6) for value in prd.values(place)]
+        numbers = [value for value in numbers if is_phone_like(value)]
         phone = next((n for v in numbers if not is_fax(v) and (n := phone_of(v))), None)
         fax = next((n for v in numbers if is_fax(v) and (n := phone_of(v))), None)
         yield Candidate(name, npi, phone, fax, sure)
@@ -101,7 +104,7 @@ def _of_xcn(value: Value) -> Iterator[Candidate]:
 
 
 def _phone(message: Message, *, fax: bool) -> str | None:
-    """Find the order's call-back numbers: ORC-14, OBR-17, ORC-23 (ordering facility)."""
-    places = (("ORC", 14), ("OBR", 17), ("ORC", 23))
+    """Find the order's call-back numbers: ORC-23 (ordering facility), ORC-14, OBR-17."""
+    places = (("ORC", 23), ("ORC", 14), ("OBR", 17))
     values = [v for name, n in places for s in message.all(name) for v in s.values(n)]
     return next((n for v in values if is_fax(v) is fax and (n := phone_of(v))), None)

@@ -13,6 +13,12 @@ NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{1,6})?", re.ASCII)
 NPI_FORM = re.compile(r"[12]\d{9}", re.ASCII)
 NPI_SYSTEM = "2.16.840.1.113883.4.6"
 
+TITLES = {"DR", "MR", "MRS", "MS", "MISS", "PROF"}
+"""What senders put where the suffix belongs."""
+
+SHORTEST_STAMP = 12
+"""Digits of `YYYYMMDDHHMM`."""
+
 USES = {"PRN", "ORN", "WPN", "VHN", "ASN", "EMR", "NET", "BPN", "PRS"}
 EQUIPMENT = {"PH", "FX", "MD", "CP", "SAT", "BP", "INTERNET", "X.400", "TDD", "TTY"}
 
@@ -58,6 +64,7 @@ def codes(value: Value) -> list[tuple[str, str | None, str]]:
 def name_of(value: Value, *, first: int) -> str | None:
     """Return "Given Middle Family Suffix" of XPN (`first`=1) or XCN (`first`=2)."""
     family, given, middle, suffix = (value.component(first + place) for place in range(4))
+    suffix = None if suffix and suffix.rstrip(".").upper() in TITLES else suffix
     return " ".join(part for part in (given, middle, family, suffix) if part) or None
 
 
@@ -77,7 +84,7 @@ def phone_of(value: Value) -> str | None:
     """Return the number of XTN: as text, whole in 12 or 10, else country, area and local part."""
     for part in (1, 12, 10):
         text = value.component(part)
-        if text and any(letter.isdigit() for letter in text) and "@" not in text:
+        if text and _is_number(text):
             return text
     country, area, local = (_digits(value.component(part)) for part in (5, 6, 7))
     if not local:
@@ -106,6 +113,12 @@ def is_phone_like(value: Value) -> bool:
 def unique(texts: Iterable[str | None]) -> tuple[str, ...]:
     """Return the texts that are there, each once, in their order."""
     return tuple(dict.fromkeys(text for text in texts if text))
+
+
+def _is_number(text: str) -> bool:
+    """Tell a phone number from an address, a word, and the time stamp of a shifted field."""
+    stamp = len(text) >= SHORTEST_STAMP and text.isdigit() and date_of(text) is not None
+    return any(letter.isdigit() for letter in text) and "@" not in text and not stamp
 
 
 def _digits(text: str | None) -> str:

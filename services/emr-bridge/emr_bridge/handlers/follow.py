@@ -1,0 +1,36 @@
+"""Keep up with what intake tells: a clinic's links, and which referral a message became."""
+
+from datetime import datetime
+
+from common.database import Transaction
+from common.events.clinic import ClinicChanged
+from common.events.referral import ReferralReceived
+from emr_bridge.domain.link import Link, link_id
+from emr_bridge.store import links, messages
+
+
+async def clinic_changed(tx: Transaction, event: ClinicChanged, now: datetime) -> None:
+    """Make the clinic's links what the event says."""
+    del now  # nothing that happens here has a time
+    current = [
+        Link(
+            id=link_id(event.clinic_id, link.id),
+            clinic_id=event.clinic_id,
+            sending_application=link.sending_application,
+            sending_facility=link.sending_facility,
+            charset=link.charset,
+            host=link.host,
+            port=link.port,
+            receiving_application=link.receiving_application,
+            receiving_facility=link.receiving_facility,
+        )
+        for link in event.hl7_links
+    ]
+    await links.replace(tx, event.clinic_id, current)
+
+
+async def referral_received(tx: Transaction, event: ReferralReceived, now: datetime) -> None:
+    """Remember which message a referral came by, so that its numbers are echoed later."""
+    del now  # nothing that happens here has a time
+    if event.source_message_id is not None:
+        await messages.attach_referral(tx, event.source_message_id, event.referral_id)
