@@ -33,6 +33,7 @@ from common.clock import Clock, utc_now
 from common.database import Database, Json, Transaction, UtcDateTime
 from common.errors import Retry
 from common.eventlog.port import NewRecord, Record
+from common.signals import Signal
 
 POLL_SECONDS = 0.2
 """How often a waiting reader looks for records of another process; its own process wakes it."""
@@ -67,6 +68,7 @@ class SqliteEventLog:
         self._path = Path(path)
         self._clock = clock
         self._db = Database(f"sqlite+aiosqlite:///{path}")
+        self._appended = Signal()
         self._ready = asyncio.Lock()
         self._created = False
 
@@ -86,6 +88,7 @@ class SqliteEventLog:
                 await tx.execute(insert(records), rows)
         except (OperationalError, PoolExhausted) as error:
             raise Retry("the event log did not take the records") from error
+        self._appended.notify()
 
     @asynccontextmanager
     async def subscribe(
@@ -95,14 +98,14 @@ class SqliteEventLog:
         await self._create()
         name = hashlib.sha256(group.encode()).hexdigest()[:16]
         with self._path.with_name(f"{self._path.name}.{name}.lock").open("wb") as lock:
-            yield SqliteSubscription(self._db, tuple(topics), group, lock)
+            yield SqliteSubscription(self._db, self._appended, tuple(topics), group, lock)
 
     async def read(self, topics: Sequence[str], *, follow: bool) -> AsyncGenerator[Record]:
         """Read all records of the topics from the first on."""
         await self._create()
         after = {topic: 0 for topic in topics}
         while True:
-            seen = self._db.committed.count
+            seen = self._appended.count
             async with self._db.read() as tx:
                 batch = await _next(tx, after, limit=500)
             for record in batch:
@@ -111,7 +114,7 @@ class SqliteEventLog:
             if not batch:
                 if not follow:
                     return
-                await self._db.committed.wait(POLL_SECONDS, since=seen)
+                await self._appended.wait(POLL_SECONDS, since=seen)
 
     async def lag(self, topics: Sequence[str], *, group: str) -> Mapping[str, int]:
         """Count the records after each committed offset."""
@@ -148,10 +151,16 @@ class SqliteSubscription:
     """One member of a group on the file."""
 
     def __init__(
-        self, db: Database, topics: tuple[str, ...], group: str, lock: BufferedWriter
+        self,
+        db: Database,
+        appended: Signal,
+        topics: tuple[str, ...],
+        group: str,
+        lock: BufferedWriter,
     ) -> None:
         """Hold nothing yet: the first fetch tries to become the group's reader."""
         self._db = db
+        self._appended = appended
         self._topics = topics
         self._group = group
         self._lock = lock
@@ -162,12 +171,12 @@ class SqliteSubscription:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_seconds
         while True:
-            seen = self._db.committed.count
+            seen = self._appended.count
             batch = await self._try(limit)
             left = deadline - loop.time()
             if batch or left <= 0:
                 return batch
-            await self._db.committed.wait(min(POLL_SECONDS, left), since=seen)
+            await self._appended.wait(min(POLL_SECONDS, left), since=seen)
 
     async def commit(self, done: Sequence[Record]) -> None:
         """Write the highest offset of each topic."""
