@@ -4,7 +4,6 @@ Knows bytes and models, not what a patient is. NIST SP 800-38D: a fresh 96-bit n
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import os
@@ -61,7 +60,7 @@ class Sealer:
         try:
             nonce = base64.b64decode(sealed.nonce, validate=True)
             ciphertext = base64.b64decode(sealed.ciphertext, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise CannotUnseal("not_base64") from error
         plain = self._decrypt(sealed.key_id, nonce, ciphertext, context)
         try:
@@ -113,7 +112,7 @@ def parse_keys(text: str) -> dict[str, bytes]:
             raise Misconfigured("SEALING_KEYS must be `id:base64` entries separated by commas")
         try:
             keys[key_id] = base64.b64decode(encoded, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise Misconfigured(f"sealing key {key_id} is not base64") from error
     return keys
 
