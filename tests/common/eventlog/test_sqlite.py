@@ -1,12 +1,12 @@
 from pathlib import Path
 
 import pytest
+from tests.common.eventlog.contract import EventLogContract, new, read_all
 
 from common.errors import Misconfigured
 from common.eventlog.open import open_log
 from common.eventlog.sqlite import SqliteEventLog
 from common.settings import SharedSettings
-from tests.common.eventlog.contract import EventLogContract, new, read_all
 
 
 class TestSqliteEventLog(EventLogContract):
