@@ -74,11 +74,15 @@ class _Plain(yaml.SafeDumper):
 _Plain.add_representer(str, _Plain.represent_str)
 
 
-class _Untitled(GenerateJsonSchema):
-    """Leaves out the titles that only repeat a field's name."""
+class _Schema(GenerateJsonSchema):
+    """Leaves out titles that only repeat a field's name, and tells a clock's time as it is written."""
 
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - the base class asks for it
         return False
+
+    def time_schema(self, schema: object) -> Json:  # noqa: ARG002 - the base class asks for it
+        """Return a local time: the format `time` of JSON Schema would ask for an offset (RFC 3339)."""
+        return {"type": "string", "pattern": r"^\d{2}:\d{2}(:\d{2}(\.\d+)?)?$"}
 
 
 def _events(topic: str | None = None) -> list[type[Event]]:
@@ -188,7 +192,7 @@ def _schemas() -> Json:
     known: list[type[BaseModel]] = [Envelope, *_events()]
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(m, "validation") for m in known]
     _, definitions = models_json_schema(
-        models, ref_template=SCHEMAS + "{model}", schema_generator=_Untitled
+        models, ref_template=SCHEMAS + "{model}", schema_generator=_Schema
     )
     return dict(sorted(definitions["$defs"].items()))
 
