@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import sys
 
+from common import logs
 from common.eventlog.port import EventLog, NewRecord
 
 
@@ -21,6 +22,7 @@ async def hold(log: EventLog, topic: str, group: str) -> None:
 
 
 async def main(opener: str, place: str, what: str, *arguments: str) -> None:
+    logs.configure(level="error", form="json")  # standard output is for the parent
     module, _, function = opener.partition(":")
     log = getattr(importlib.import_module(module), function)(place)
     await {"append": append, "hold": hold}[what](log, *arguments)

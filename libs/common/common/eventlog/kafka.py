@@ -13,7 +13,7 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 
 from common.eventlog.kafka_connection import REQUEST_SECONDS, bounded, options, partitions
 from common.eventlog.kafka_producer import KafkaProducer
-from common.eventlog.kafka_settings import KafkaSettings
+from common.eventlog.kafka_settings import KafkaSettings, read_settings
 from common.eventlog.kafka_subscription import KafkaSubscription, as_record
 from common.eventlog.port import NewRecord, Record
 
@@ -107,6 +107,11 @@ class KafkaEventLog:
             request_timeout_ms=int(REQUEST_SECONDS * 1000),
             **more,
         )
+
+
+def open_kafka(url: str, **secrets: Any) -> KafkaEventLog:
+    """Return the log of a `kafka://` URL; the secrets are those of `read_settings`."""
+    return KafkaEventLog(read_settings(url, **secrets))
 
 
 def _sticky() -> type[StickyPartitionAssignor]:

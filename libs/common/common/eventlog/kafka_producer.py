@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import MessageSizeTooLargeError, ProducerClosed
+from aiokafka.errors import MessageSizeTooLargeError
 
 from common.errors import Retry, SetAside
 from common.eventlog.kafka_connection import bounded, options
@@ -30,7 +30,6 @@ class ExpendableProducer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ha
         while sender is not None and not sender.done():
             sender.cancel()  # each time one more of the requests that it waits for
             await asyncio.wait([sender], timeout=0.2)
-        self._message_accumulator.fail_all(ProducerClosed())
         self._closed = True
         await self.client.close()
 

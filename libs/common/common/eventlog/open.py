@@ -23,11 +23,11 @@ def open_log(settings: SharedSettings) -> EventLog:
 
 def _kafka(url: str, settings: SharedSettings) -> EventLog:
     """Import the client only where it is used: it costs a tenth of a second and 16 MiB."""
-    from common.eventlog.kafka import KafkaEventLog
-    from common.eventlog.kafka_settings import read_settings
+    from common.eventlog.kafka import open_kafka
 
-    username, password = settings.kafka_username, settings.kafka_password
-    key_password = settings.kafka_key_password
-    return KafkaEventLog(
-        read_settings(url, username=username, password=password, key_password=key_password)
+    return open_kafka(
+        url,
+        username=settings.kafka_username,
+        password=settings.kafka_password,
+        key_password=settings.kafka_key_password,
     )
