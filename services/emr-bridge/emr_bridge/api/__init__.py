@@ -1,0 +1,1 @@
+"""The HTTP door: links and messages for people. Metadata only, but for the raw message itself."""

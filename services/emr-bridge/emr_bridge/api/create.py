@@ -1,0 +1,26 @@
+"""The API, put together from its routers."""
+
+from fastapi import FastAPI
+
+from common.http import create_api
+from common.service import Runtime
+from emr_bridge.api import links, messages
+
+DESCRIPTION = """
+Every HL7 v2 message as it came in, with the answer that was given and what became of it; and the
+links to the clinics' EMRs with what waits on them. Lists hold ids, codes and times; patient data is
+only in a message's `raw` bytes.
+"""
+
+
+def api(runtime: Runtime) -> FastAPI:
+    """Return the service's API."""
+    app = create_api(
+        "emr-bridge",
+        title="Referral Loop: EMR bridge",
+        description=DESCRIPTION,
+        runtime=runtime,
+    )
+    for part in (links, messages):
+        app.include_router(part.router)
+    return app

@@ -1,0 +1,64 @@
+"""What the API answers: ids, codes and times."""
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from emr_bridge.domain.message import State
+
+
+class Answer(BaseModel):
+    """A value that comes from a row."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class LinkOut(Answer):
+    """One link to a clinic's EMR and what waits on it."""
+
+    id: str = Field(examples=["north-clinic/epic"])
+    clinic_id: str
+    sending_application: str = Field(description="MSH-3 by which its messages are recognised")
+    sending_facility: str = Field(description="MSH-4")
+    host: str | None
+    port: int | None
+    state: Literal["up", "down", "inbound_only", "removed"]
+    down_since: AwareDatetime | None
+    last_error: str | None
+    depth: int = Field(description="Messages that wait to be sent")
+    oldest: AwareDatetime | None = Field(description="When the oldest of them was asked for")
+
+
+class Links(BaseModel):
+    """All links."""
+
+    items: list[LinkOut]
+
+
+class MessageOut(Answer):
+    """A received message, without its content."""
+
+    id: UUID
+    sender: str = Field(description="MSH-3|MSH-4", examples=["EPIC|NORTH"])
+    control_id: str = Field(description="MSH-10")
+    message_type: str = Field(description="MSH-9", examples=["REF^I12"])
+    link_id: str | None
+    clinic_id: str | None
+    state: State
+    reason: str | None = Field(description="Why it was refused, or why a person must look")
+    repairs: list[str] = Field(description="What had to be mended to read it")
+    became: str | None = Field(description="The event that it led to")
+    referral_id: UUID | None = Field(description="The referral that came of it")
+    size: int
+    sha256: str
+    duplicates: int = Field(description="How often the same bytes came again")
+    received_at: AwareDatetime
+    interpreted_at: AwareDatetime | None
+
+
+class Messages(BaseModel):
+    """A page of messages, newest first."""
+
+    items: list[MessageOut]
+    next_cursor: UUID | None = Field(description="Pass as `cursor` for the next page")

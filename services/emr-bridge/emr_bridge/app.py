@@ -1,0 +1,71 @@
+"""Puts the service together from settings and a runtime."""
+
+from datetime import timedelta
+
+from common.auth import is_loopback
+from common.errors import Misconfigured
+from common.service import Runtime, Service
+from common.worker import Worker
+from emr_bridge import consumers
+from emr_bridge.api import create
+from emr_bridge.domain.link import Link
+from emr_bridge.links.listener import Listener
+from emr_bridge.ports import Outbound
+from emr_bridge.settings import Settings
+from emr_bridge.transports.mllp import Limits
+from emr_bridge.transports.mllp_client import Client, Patience
+from emr_bridge.workers.interpreter import interpreter
+from emr_bridge.workers.sender import Sender
+
+LEASE_MARGIN = timedelta(seconds=15)
+"""How much longer a link is held than an exchange can take."""
+
+
+def build(settings: Settings, runtime: Runtime) -> Service:
+    """Return the service; Misconfigured when plain MLLP would be open to the network."""
+    if not is_loopback(settings.mllp_host) and not settings.mllp_plain_beyond_loopback:
+        raise Misconfigured(
+            f"plain MLLP on {settings.mllp_host} would be open to the network: "
+            "set EMR_BRIDGE_MLLP_PLAIN_BEYOND_LOOPBACK where a VPN protects it"
+        )
+    listener = Listener(runtime, limits_of(settings))
+    sender = sender_of(settings, runtime)
+    return Service(
+        name="emr-bridge",
+        api=create.api(runtime),
+        runtime=runtime,
+        migrations="emr_bridge.migrations",
+        workers=[
+            Worker("mllp", lambda: listener.run(settings.mllp_host, settings.mllp_port)),
+            Worker("interpreter", lambda: interpreter(runtime)),
+            Worker("sender", sender.run),
+        ],
+        handlers=consumers.HANDLERS,
+        topics=consumers.TOPICS,
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return what the listener may take."""
+    return Limits(
+        max_bytes=settings.mllp_max_message_bytes,
+        max_connections=settings.mllp_max_connections,
+        half_frame_seconds=settings.mllp_half_frame_seconds,
+        tolerate_missing_return=settings.mllp_tolerate_missing_return,
+    )
+
+
+def sender_of(settings: Settings, runtime: Runtime) -> Sender:
+    """Return the loop that sends, over MLLP."""
+    patience = Patience(settings.connect_seconds, settings.answer_seconds)
+    longest = timedelta(seconds=settings.connect_seconds + settings.answer_seconds)
+
+    def connect(link: Link) -> Outbound:
+        return Client(link.host or "", link.port or 0, patience)
+
+    return Sender(
+        runtime=runtime,
+        connect=connect,
+        own=(settings.sending_application, settings.sending_facility),
+        lease=longest + LEASE_MARGIN,
+    )

@@ -1,0 +1,16 @@
+"""What emr-bridge reads from the log, and which verb each event calls."""
+
+from common.events.clinic import ClinicChanged
+from common.events.notification import EmrDeliveryRequested, EmrDeliveryWithdrawn
+from common.events.referral import ReferralReceived
+from common.verdicts import Handlers
+from emr_bridge.handlers import follow, request
+
+TOPICS = ("clinic.events", "referral.events", "notification.events")
+
+HANDLERS: Handlers = {
+    ClinicChanged: follow.clinic_changed,
+    ReferralReceived: follow.referral_received,
+    EmrDeliveryRequested: request.request_delivery,
+    EmrDeliveryWithdrawn: request.withdraw,
+}

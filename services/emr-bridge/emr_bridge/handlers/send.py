@@ -1,0 +1,146 @@
+"""Before a message is sent: choose it, build it once, note the attempt."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping
+
+from common.database import Transaction
+from common.errors import SetAside
+from common.events.notification import EmrDeliveryRequested, NoticeContent
+from common.ids import new_id
+from common.sealing import Sealer
+from emr_bridge.domain.link import Link
+from emr_bridge.domain.outgoing import APPOINTMENT, Outgoing, OutState
+from emr_bridge.domain.redelivery import is_exhausted
+from emr_bridge.formats.hl7v2.ack import control_id_of
+from emr_bridge.formats.hl7v2.build import report, schedule
+from emr_bridge.handlers.interpret import correlation_context
+from emr_bridge.handlers.outcome import end
+from emr_bridge.store import links, messages, outbound
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A message that is due: its row, and what it says if it was not built yet."""
+
+    row: RowMapping
+    link: Link
+    message: bytes | None
+    outgoing: Outgoing | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt that has begun: nothing about it may be chosen any more."""
+
+    id: UUID
+    row: RowMapping
+    message: bytes
+
+    @property
+    def control_id(self) -> str:
+        """MSH-10, the same at every attempt."""
+        return str(self.row["control_id"])
+
+
+async def next_due(
+    tx: Transaction, link_id: str, *, own: Sequence[str], sealer: Sealer, now: datetime
+) -> Due | None:
+    """Return what to send next over a link; messages that must end without a try are ended."""
+    while row := await outbound.next_due(tx, link_id, now):
+        link = await links.sendable(tx, link_id)
+        final = _final(row, link, now)
+        if final is None and link is not None:
+            return await _due(tx, row, link, own=own, sealer=sealer, now=now)
+        await end(tx, row, final or OutState.NO_LINK, None, now=now)
+    return None
+
+
+def build(due: Due) -> bytes:
+    """Return the message's bytes; SetAside when none can be made. Slow: off the event loop."""
+    if due.message is not None:
+        return due.message
+    if due.outgoing is None:
+        raise SetAside("unbuildable")
+    appointment = due.outgoing.request.appointment
+    if due.row["part"] == APPOINTMENT and appointment is not None:
+        return schedule(due.outgoing, appointment)
+    return report(due.outgoing)
+
+
+async def begin(
+    tx: Transaction, due: Due, message: bytes, token: UUID, *, sealer: Sealer, now: datetime
+) -> Attempt | None:
+    """Store the bytes and the attempt before anything is sent; None when it was withdrawn."""
+    row = due.row
+    number = row["attempts"] + 1
+    values: dict[str, Any] = {
+        "state": OutState.SENDING,
+        "attempts": number,
+        "lease_token": token,
+        "control_id": control_id_of(row["id"]),
+    }
+    if due.message is None:
+        values["message"] = sealer.seal_bytes(message, seal_context(row["id"]))
+    if not await outbound.write(tx, row, values, state=row["state"]):
+        return None
+    attempt = {
+        "id": new_id(),
+        "outbound_id": row["id"],
+        "number": number,
+        "request_sha256": hashlib.sha256(message).hexdigest(),
+        "started_at": now,
+    }
+    await outbound.begin_attempt(tx, attempt)
+    return Attempt(attempt["id"], await outbound.get(tx, row["id"]), message)
+
+
+async def cannot_build(tx: Transaction, due: Due, error: SetAside, *, now: datetime) -> None:
+    """End a message that cannot be made."""
+    await end(tx, due.row, OutState.UNBUILDABLE, error.code, now=now)
+
+
+def seal_context(outbound_id: UUID) -> str:
+    """Return what binds a sealed outbound message to its row."""
+    return f"outbound:{outbound_id}"
+
+
+def _final(row: RowMapping, link: Link | None, now: datetime) -> OutState | None:
+    """Return how a message ends without another try, if it does."""
+    if row["withdrawn"]:
+        return OutState.WITHDRAWN
+    if link is None:
+        return OutState.NO_LINK
+    spent = is_exhausted(row["tries"], now - row["created_at"])
+    return OutState.UNREACHABLE if spent else None
+
+
+async def _due(
+    tx: Transaction,
+    row: RowMapping,
+    link: Link,
+    *,
+    own: Sequence[str],
+    sealer: Sealer,
+    now: datetime,
+) -> Due:
+    if row["message"] is not None:
+        message = sealer.unseal_bytes(row["message"], seal_context(row["id"]))
+        return Due(row, link, message, None)
+    request = EmrDeliveryRequested.model_validate(row["request"])
+    content = request.unsealed(sealer, NoticeContent)
+    if content is None:
+        return Due(row, link, None, None)
+    control_id = control_id_of(row["id"])
+    outgoing = Outgoing(control_id, now, (own[0], own[1]), link, request, content)
+    correlation = await messages.correlation_of(tx, row["referral_id"])
+    if correlation is not None:
+        context = correlation_context(correlation.message_id)
+        ids = sealer.unseal_bytes(correlation.patient_ids, context).decode()
+        outgoing = replace(outgoing, placer=correlation.placer, patient_ids=ids)
+    return Due(row, link, None, outgoing)

@@ -1,0 +1,1 @@
+"""The history of emr-bridge's tables."""

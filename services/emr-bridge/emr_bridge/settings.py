@@ -1,0 +1,35 @@
+"""Settings of emr-bridge (EMR_BRIDGE_…), read once at start. Every default works embedded."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from common.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Where messages come in, how much one may hold, and how long we wait for an answer."""
+
+    model_config = SettingsConfigDict(env_prefix="EMR_BRIDGE_", env_file=".env", extra="ignore")
+
+    port: int = Field(default=8002, description="Port of the HTTP API on its own.")
+    mllp_host: str = Field(default="127.0.0.1", description="Where the MLLP listener listens.")
+    mllp_port: int = Field(default=2575, ge=0, le=65535, description="Port of the MLLP listener.")
+    mllp_plain_beyond_loopback: bool = Field(
+        default=False,
+        description="Allow MLLP_HOST to be reachable from other machines without TLS (VPN only).",
+    )
+    mllp_max_message_bytes: int = Field(
+        default=16 * 1024 * 1024, gt=0, description="Largest message; above it AR and close."
+    )
+    mllp_max_connections: int = Field(default=1000, gt=0, description="Links open at a time.")
+    mllp_half_frame_seconds: float = Field(
+        default=30.0, gt=0, description="Silence within a message after which its link is closed."
+    )
+    mllp_tolerate_missing_return: bool = Field(
+        default=True,
+        description="Accept a message that ends in 0x1C without 0x0D where nothing else is meant.",
+    )
+    connect_seconds: float = Field(default=10.0, gt=0, description="Wait for an EMR's connection.")
+    answer_seconds: float = Field(default=30.0, gt=0, description="Wait for an EMR's ACK.")
+    sending_application: str = Field(default="REFERRALLOOP", description="Our MSH-3.")
+    sending_facility: str = Field(default="PHARMACY", description="Our MSH-4.")

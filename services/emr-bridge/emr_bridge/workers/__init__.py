@@ -1,0 +1,1 @@
+"""The loops beside the doors: one reads what was kept, one sends what is due."""
