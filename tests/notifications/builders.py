@@ -61,6 +61,7 @@ NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 FAX = "+12125550100"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 CLINIC = "lakeside"
+CALLBACK_SECRET = "a-secret-for-callbacks"
 
 CARD = ReferralCard(
     patient=PatientCard(

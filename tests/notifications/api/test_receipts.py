@@ -2,8 +2,7 @@ from datetime import timedelta
 
 import httpx2
 import pytest
-from tests.notifications.api.conftest import CALLBACK_SECRET
-from tests.notifications.builders import Desk
+from tests.notifications.builders import CALLBACK_SECRET, Desk
 
 from common.events.referral import ReferralReceived
 from notifications.ports import FaxState, FaxStatus
