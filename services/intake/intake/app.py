@@ -1,16 +1,18 @@
 """Puts the service together from settings and a runtime."""
 
 import re
+from importlib.metadata import distribution
 
-import simple_icd_10_cm
-
+from common.errors import Misconfigured
 from common.service import Runtime, Service
 from intake import consumers
 from intake.api import create
+from intake.domain.findings import icd10cm
 from intake.handlers.desk import Desk
 from intake.settings import Settings
 
-CODE = re.compile(r"[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?")
+CODE = re.compile(r"[A-Z][0-9][0-9A-Z]{1,5}")
+"""A code as the list has it, without its dot; chapters and ranges look otherwise."""
 
 
 def build(settings: Settings, runtime: Runtime) -> Service:  # noqa: ARG001 - one shape for all services
@@ -27,6 +29,14 @@ def build(settings: Settings, runtime: Runtime) -> Service:  # noqa: ARG001 - on
 
 
 def diagnosis_codes() -> frozenset[str]:
-    """Return every ICD-10-CM code with its dot; chapters and ranges of the list are left out."""
-    listed = simple_icd_10_cm.get_all_codes(with_dots=True)
-    return frozenset(code for code in listed if CODE.fullmatch(code))
+    """Return every ICD-10-CM code with its dot, from the list that simple-icd-10-cm ships.
+
+    The library itself is not imported: it builds a tree of 180 MB, and only existence is asked for.
+    """
+    shipped = distribution("simple-icd-10-cm").files or ()
+    texts = [path.read_text() for path in shipped if path.match("code-list-*.txt")]
+    listed = [line.strip() for text in texts for line in text.splitlines()]
+    codes = frozenset(icd10cm(code) for code in listed if CODE.fullmatch(code))
+    if not codes:
+        raise Misconfigured("simple-icd-10-cm ships no list of codes")
+    return codes

@@ -17,6 +17,7 @@ WHEN = {"starts_at": "2026-03-09T16:00:00Z", "place": "12 ZZTEST St"}
 
 BODIES = {
     "request-information": {"questions": ["Which pen?"]},
+    "provide-information": {"notes": "it is the pen"},
     "schedule": WHEN,
     "reschedule": WHEN,
     "report-shipment": {"reason": "delayed"},
@@ -87,8 +88,7 @@ STORY = [
 async def test_a_referral_is_led_through_every_stage(http, submitted, do, told):
     version = 1
     for command, status, waiting_on in STORY:
-        body = {"notes": "it is the pen"} if command == "provide-information" else None
-        answer = await do(command, body)
+        answer = await do(command)
         view = answer.json()
         assert answer.status_code == 200, (command, answer.text)
         assert (command, view["status"], view["waiting_on"]) == (command, status, waiting_on)
@@ -272,6 +272,19 @@ async def test_papers_come_with_an_answer(http, submitted, do):
     listed = (await http.get(f"/v1/referrals/{submitted['id']}/documents")).json()
     assert answer.status_code == 200, answer.text
     assert [(d["name"], d["size"]) for d in listed] == [("card.pdf", 8)]
+
+
+async def test_an_empty_answer_settles_nothing(http, submitted, do):
+    await do("request-information")
+    answer = await http.post(f"{submitted['links']['self']}/provide-information", json={})
+    after = (await http.get(submitted["links"]["self"])).json()
+    assert (answer.status_code, after["status"]) == (422, "information_needed")
+
+
+async def test_a_paper_that_is_none_is_refused_at_its_place(do):
+    paper = {"media_type": "application/pdf", "content": "aGVsbG8="}
+    answer = await do("provide-information", {"documents": [paper]})
+    assert answer.json()["errors"][0]["pointer"] == "/documents/0"
 
 
 async def test_a_prior_authorization_is_led_to_its_appeal(do, put_pa, events, sealer):

@@ -70,7 +70,10 @@ async def provide_information(order: OrderDep, body: AnswerIn) -> ReferralOut:
     answer = Answer(
         fields=correct.what_is_said(body),
         notes=body.notes,
-        documents=[Upload(p.content, p.media_type, p.name) for p in body.documents],
+        documents=[
+            Upload(paper.content, paper.media_type, paper.name, f"/documents/{place}")
+            for place, paper in enumerate(body.documents)
+        ],
     )
     await ask.provide(order.tx, order.desk, order.target, answer, now=order.now)
     return await order.answer()

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from common.database import Transaction
+from common.errors import Invalid
 from common.events.referral import WaitingOn
 from intake.domain import information
 from intake.domain.commands import Command, require
@@ -55,6 +56,8 @@ async def provide(
     """Take the answer; what is still missing is named and asked for again."""
     kept = await record.fetch(tx, desk, target)
     require(kept.referral, Command.PROVIDE_INFORMATION)
+    if not (answer.fields or answer.notes or answer.documents):
+        raise Invalid("the answer is empty; send fields, notes or documents")
     for upload in answer.documents:
         await file.store(tx, desk, kept.referral.id, upload, now=now)
     merged = correct.merge(kept.details.submission, answer.fields)

@@ -16,13 +16,13 @@ from intake.handlers.desk import Desk
 from intake.store import external_ids, findings
 from intake.store.referrals import Kept, Origin
 
-KEPT_FIELDS = {"clinic_id", "received_at"}
-"""A correction does not change whose referral it is, nor when it came."""
+NO_CORRECTION = {"clinic_id", "received_at", "notes", "documents"}
+"""A correction does not change whose referral it is, nor when it came; words and papers are no fields."""
 
 
 def what_is_said(submission: Submission) -> dict[str, Any]:
     """Return the fields that the sender filled in; empty ones say nothing."""
-    said = submission.model_dump(mode="json", exclude_unset=True, exclude=KEPT_FIELDS)
+    said = submission.model_dump(mode="json", exclude_unset=True, exclude=NO_CORRECTION)
     kept: dict[str, Any] = _without_empty(said)
     return kept
 

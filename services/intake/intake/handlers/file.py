@@ -17,11 +17,12 @@ from intake.store.documents import Document
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A document as it comes in."""
+    """A document as it comes in; `pointer` is the field that held it."""
 
     content: bytes
     media_type: str
     name: str | None = None
+    pointer: str = "/file"
 
 
 async def store(
@@ -49,13 +50,16 @@ async def store(
 
 
 def _look_at(upload: Upload) -> None:
+    why = _doubt(upload)
+    if why is not None:
+        raise Invalid("the document cannot be taken", errors=[FieldError(upload.pointer, why)])
+
+
+def _doubt(upload: Upload) -> str | None:
     if len(upload.content) > LARGEST_BYTES:
-        raise _unusable(f"a document may have {LARGEST_BYTES} bytes at most")
+        return f"a document may have {LARGEST_BYTES} bytes at most"
     if upload.media_type not in MEDIA_TYPES:
-        raise _unusable(f"documents are taken as {', '.join(sorted(MEDIA_TYPES))}")
+        return f"documents are taken as {', '.join(sorted(MEDIA_TYPES))}"
     if media_type_of(upload.content) != upload.media_type:
-        raise _unusable("the content is not of the type that was declared")
-
-
-def _unusable(why: str) -> Invalid:
-    return Invalid("the document cannot be taken", errors=[FieldError("/file", why)])
+        return "the content is not of the type that was declared"
+    return None
