@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document: every topic, every event on it and its JSON Schema, as the registry has them.
+"""The AsyncAPI 3.0 document: every topic as declared, every event on it and its JSON Schema.
 
 `python -m embedded.asyncapi` writes it; with `--check` it leaves with 1 when the file is out of date.
 """
@@ -12,12 +12,14 @@ import yaml
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
+from common.eventlog.topics import read_topics
 from common.events.envelope import SCHEMA_ROOT, Envelope, Event
 from common.events.registry import TOPICS, TYPES
 
 Json = dict[str, Any]
 
 PATH = Path("docs/reference/asyncapi.yaml")
+TOPICS_FILE = Path("deploy/kafka/topics.yaml")
 MEDIA_TYPE = "application/cloudevents+json"
 KAFKA_BINDING = "0.5.0"
 SCHEMAS = "#/components/schemas/"
@@ -107,7 +109,23 @@ def _channel(topic: str) -> Json:
         "description": f"Published by {_publisher(events)} alone.",
         "servers": [{"$ref": "#/servers/kafka"}],
         "messages": {e.type: {"$ref": f"#/components/messages/{e.type}"} for e in events},
-        "bindings": {"kafka": {"topic": topic, "bindingVersion": KAFKA_BINDING}},
+        "bindings": {"kafka": _declared(topic)},
+    }
+
+
+def _declared(topic: str) -> Json:
+    """Return how the topic is kept, as the file says that the cluster is made from."""
+    (told,) = (declared for declared in read_topics(TOPICS_FILE) if declared.name == topic)
+    return {
+        "topic": topic,
+        "partitions": told.partitions,
+        "replicas": told.replication,
+        "topicConfiguration": {
+            "cleanup.policy": told.config["cleanup.policy"].split(","),
+            "retention.ms": int(told.config["retention.ms"]),
+            "max.message.bytes": int(told.config["max.message.bytes"]),
+        },
+        "bindingVersion": KAFKA_BINDING,
     }
 
 
