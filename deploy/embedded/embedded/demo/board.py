@@ -82,8 +82,8 @@ def table(rows: Iterable[Update], *, now: datetime) -> Table:
     drawn = Table(
         title=f"What the clinics were told (story time {now:%H:%M})", title_justify="left"
     )
-    for column in ("clinic", "referral", "update", "way", "attempts", "told after", "promise"):
-        drawn.add_column(column, no_wrap=column != "way")
+    for column in ("clinic", "ref", "update", "way", "tries", "told after", "promise"):
+        drawn.add_column(column, overflow="fold")
     for update in sorted(rows, key=lambda u: (u.notice["clinic_id"], u.notice["happened_at"])):
         drawn.add_row(*_cells(update))
     return drawn

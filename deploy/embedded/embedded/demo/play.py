@@ -29,7 +29,10 @@ from simulators.fax_gateway import Account, Gateway
 SETTLE_SECONDS = 90.0
 """Real seconds that the last updates may take after the story's end."""
 
+WIDTH_OF_A_FILE = 132
 out = Console()
+if not out.is_terminal:
+    out = Console(width=WIDTH_OF_A_FILE)
 
 
 def run(folder: Path, *, speed: float, stay: bool) -> int:
