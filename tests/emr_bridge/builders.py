@@ -129,3 +129,12 @@ def verdict(answer: bytes) -> tuple[str, str]:
     """Return MSA-1 and MSA-2."""
     said = next(line for line in answer.decode().split("\r") if line.startswith("MSA"))
     return said.split("|")[1], said.split("|")[2]
+
+
+async def until(happened, *, seconds: float = 10) -> None:
+    """Wait until something is true, or fail."""
+    for _ in range(int(seconds / 0.005)):
+        if happened():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it did not happen in time")

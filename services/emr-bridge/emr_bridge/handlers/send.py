@@ -18,7 +18,7 @@ from emr_bridge.domain.link import Link
 from emr_bridge.domain.outgoing import APPOINTMENT, Outgoing, OutState
 from emr_bridge.domain.redelivery import is_exhausted
 from emr_bridge.formats.hl7v2.ack import control_id_of
-from emr_bridge.formats.hl7v2.build import report, schedule
+from emr_bridge.formats.hl7v2.builders import report, schedule
 from emr_bridge.handlers.interpret import correlation_context
 from emr_bridge.handlers.outcome import end
 from emr_bridge.store import links, messages, outbound

@@ -1,0 +1,27 @@
+"""PID of what we send: the numbers as received, the name as the notice has it."""
+
+from emr_bridge.domain.outgoing import Outgoing
+from emr_bridge.formats.hl7v2.builders.structure import OWN_NAMESPACE, day, escaped
+
+
+def pid(outgoing: Outgoing) -> dict[int, str]:
+    """Return the fields that are validated; `patient_ids` replaces field 3 when it is sent."""
+    patient = outgoing.content.patient
+    names = [patient.family_name, *patient.given_names[:2]]
+    return {
+        1: "1",
+        3: _first_number(outgoing),
+        5: "^".join(escaped(name) for name in names),
+        7: day(patient.birth_date),
+    }
+
+
+def _first_number(outgoing: Outgoing) -> str:
+    """PID-3 is required: without any number the referral's own code stands in."""
+    numbers = outgoing.content.patient.identifiers
+    if outgoing.patient_ids:
+        first = outgoing.patient_ids.split("~")[0].split("^")[0]
+        return first or "unknown"
+    if numbers:
+        return "~".join(escaped(number) for number in numbers)
+    return f"{escaped(outgoing.request.referral_code)}^^^{OWN_NAMESPACE}^PI"

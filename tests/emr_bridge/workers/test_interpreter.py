@@ -1,0 +1,205 @@
+"""What was kept becomes exactly one fact, in the sender's order, whatever stops in between."""
+
+import pytest
+from tests.emr_bridge.builders import (
+    CLINIC,
+    clinic_changed,
+    events,
+    referral,
+    rows_of,
+    sample,
+    with_link,
+)
+
+from common.events.clinic import Hl7Link
+from common.events.emr import (
+    CancellationSubmitted,
+    MessageReceived,
+    ReferralSubmitted,
+    ReviewRequested,
+)
+from common.events.referral import ReferralReceived
+from common.events.submission import Submission
+from common.ids import new_id
+from emr_bridge.handlers import follow, interpret
+from emr_bridge.handlers.receive import receive
+from emr_bridge.store import messages as kept
+from emr_bridge.store.tables import correlations, messages
+from emr_bridge.workers.interpreter import interpret_next
+
+
+async def arrive(runtime, *raws):
+    async with runtime.db.begin() as tx:
+        return await receive(tx, raws, sealer=runtime.sealer, now=runtime.clock())
+
+
+async def facts(runtime):
+    return [one for one in await events(runtime) if not isinstance(one, MessageReceived)]
+
+
+async def all_read(runtime):
+    while await interpret_next(runtime):
+        pass
+    return await facts(runtime)
+
+
+async def test_a_referral_is_submitted_sealed_with_its_clinic_and_its_time(runtime):
+    link = await with_link(runtime)
+    await arrive(runtime, referral())
+    (event,) = await all_read(runtime)
+    (row,) = await rows_of(runtime, messages)
+    assert isinstance(event, ReferralSubmitted)
+    assert (event.message_id, event.clinic_id, event.link_id) == (row["id"], CLINIC, link.id)
+    assert (event.sender, event.message_type) == ("EPIC|NORTH", "REF^I12")
+    assert "ZZTEST" not in event.model_dump_json()
+    submission = event.unsealed(runtime.sealer, Submission)
+    assert submission.patient.family_name == "ZZTESTPATIENT"
+    assert submission.clinic_id == CLINIC
+    assert submission.received_at == row["received_at"]
+    assert (row["state"], row["became"]) == ("interpreted", "emr.referral_submitted.v1")
+
+
+async def test_an_unknown_sender_is_kept_for_a_person(runtime):
+    await arrive(runtime, referral())
+    (event,) = await all_read(runtime)
+    assert isinstance(event, ReviewRequested)
+    assert (event.reason, event.clinic_id) == ("unknown_sender", None)
+    (row,) = await rows_of(runtime, messages)
+    assert (row["state"], row["reason"]) == ("review", "unknown_sender")
+
+
+async def test_a_sender_registered_after_the_message_came_is_known_when_it_is_read(runtime):
+    await arrive(runtime, referral())
+    await with_link(runtime)
+    (event,) = await all_read(runtime)
+    assert isinstance(event, ReferralSubmitted)
+    (row,) = await rows_of(runtime, messages)
+    assert row["clinic_id"] == CLINIC
+
+
+async def test_a_cancellation_names_the_senders_own_number(runtime):
+    await with_link(runtime, sending_application="CERNER", sending_facility="SOUTHGI")
+    await arrive(runtime, sample("orm_o01_cancel"))
+    (event,) = await all_read(runtime)
+    assert isinstance(event, CancellationSubmitted)
+    assert (event.external_id, event.clinic_id) == ("PL-100", CLINIC)
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (referral().split(b"PID")[0], "no_patient"),
+        (referral() + referral("M-2"), "several_messages"),
+        (referral().replace(b"REF^I12", b"REF^I13"), "modification"),
+        (referral(number="").replace(b"REF^I12", b"REF^I14"), "cancellation_without_number"),
+        (referral().replace(b"MSH|^~\\&|", b"MSH|^~\\&|") + b"ORC|NW|1\rORC|CA|2\r", None),
+        (
+            referral().replace(b"REF^I12^REF_I12", b"ORM^O01") + b"ORC|NW|1\rORC|CA|2\r",
+            "mixed_orders",
+        ),
+    ],
+)
+async def test_what_cannot_be_read_is_a_review_with_its_reason(runtime, raw, reason):
+    await with_link(runtime)
+    await arrive(runtime, raw)
+    (event,) = await all_read(runtime)
+    assert getattr(event, "reason", None) == reason
+
+
+async def test_every_message_taken_becomes_one_fact_in_the_order_of_the_sender(runtime):
+    """INVARIANT: one AA, one fact; a message read twice or skipped breaks this."""
+    await with_link(runtime)
+    for number in range(250):
+        await arrive(runtime, referral(f"M-{number}"))
+    found = await all_read(runtime)
+    kept_ids = [row["id"] for row in await rows_of(runtime, messages)]
+    assert [event.message_id for event in found] == sorted(kept_ids)
+    assert not await interpret_next(runtime)
+
+
+async def test_a_reader_that_was_overtaken_records_nothing(runtime):
+    await with_link(runtime)
+    await arrive(runtime, referral())
+    async with runtime.db.read() as tx:
+        (waiting,) = await interpret.waiting(tx, sealer=runtime.sealer)
+    await all_read(runtime)
+    async with runtime.db.begin() as tx:
+        late = interpret.understand(waiting)
+        await interpret.record(tx, late, sealer=runtime.sealer, now=runtime.clock())
+    assert len(await facts(runtime)) == 1
+
+
+async def test_a_stop_between_reading_and_recording_loses_nothing(runtime):
+    await with_link(runtime)
+    await arrive(runtime, referral())
+    async with runtime.db.read() as tx:
+        assert len(await interpret.waiting(tx, sealer=runtime.sealer)) == 1
+    assert len(await all_read(runtime)) == 1
+
+
+async def test_large_messages_are_read_a_few_at_a_time(runtime):
+    await with_link(runtime)
+    heavy = b"NTE|1||" + b"x" * 14_000_000 + b"\r"
+    for number in range(3):
+        await arrive(runtime, referral(f"M-{number}") + heavy)
+    async with runtime.db.read() as tx:
+        assert len(await kept.pending(tx)) == 2
+    assert len(await all_read(runtime)) == 3
+
+
+async def test_a_refused_or_conflicting_message_is_not_read(runtime):
+    await with_link(runtime)
+    await arrive(runtime, b"hello", referral(), referral(number="RF-2"))
+    assert len(await all_read(runtime)) == 1
+
+
+async def test_the_links_charset_is_used_where_the_message_names_none(runtime):
+    await with_link(runtime, charset="iso8859-2")
+    await arrive(runtime, referral().replace(b"Anna", b"\xb1nna"))
+    (event,) = await all_read(runtime)
+    assert event.unsealed(runtime.sealer, Submission).patient.given_names == ("\u0105nna",)
+
+
+async def test_the_senders_numbers_are_kept_for_what_we_send_later(runtime):
+    await with_link(runtime)
+    await arrive(runtime, referral())
+    await all_read(runtime)
+    (row,) = await rows_of(runtime, correlations)
+    context = interpret.correlation_context(row["message_id"])
+    assert row["placer"] == "RF-1"
+    assert runtime.sealer.unseal_bytes(row["patient_ids"], context) == b"77^^^NORTH^MR"
+    referral_id = new_id()
+    told = {
+        "occurred_at": runtime.clock(),
+        "referral_id": referral_id,
+        "clinic_id": CLINIC,
+        "code": "R4K7QM",
+        "version": 1,
+        "status": "received",
+        "door": "hl7v2",
+        "received_at": runtime.clock(),
+    }
+    async with runtime.db.begin() as tx:
+        from_rest = ReferralReceived(**told)
+        await follow.referral_received(tx, from_rest, runtime.clock())
+        received = ReferralReceived(**told, source_message_id=row["message_id"])
+        await follow.referral_received(tx, received, runtime.clock())
+        assert (await kept.correlation_of(tx, referral_id)).placer == "RF-1"
+        assert await kept.correlation_of(tx, new_id()) is None
+
+
+async def test_a_clinics_links_follow_its_configuration(runtime):
+    now = runtime.clock()
+    epic = Hl7Link(id="epic", sending_application="EPIC", sending_facility="NORTH")
+    async with runtime.db.begin() as tx:
+        await follow.clinic_changed(tx, clinic_changed(now, epic), now)
+    await arrive(runtime, referral("M-1"))
+    moved = epic.model_copy(update={"sending_facility": "NORTH2"})
+    async with runtime.db.begin() as tx:
+        await follow.clinic_changed(tx, clinic_changed(now, moved), now)
+    await arrive(runtime, referral("M-2"), referral("M-3", sender="EPIC|NORTH2"))
+    async with runtime.db.begin() as tx:
+        await follow.clinic_changed(tx, clinic_changed(now), now)
+    await arrive(runtime, referral("M-4", sender="EPIC|NORTH2"))
+    found = [row["link_id"] for row in await rows_of(runtime, messages)]
+    assert found == [f"{CLINIC}/epic", None, f"{CLINIC}/epic", None]
