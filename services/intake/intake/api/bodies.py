@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints
 
-from intake.api.strict import STRICT, Strict
+from intake.api.strict import NO_NUL, STRICT, Strict
 from intake.domain.prior_authorization import AppealLevel, Benefit, Medium, PaState
 from intake.domain.reasons import (
     CancelReason,
@@ -18,8 +18,14 @@ from intake.domain.reasons import (
     TransferReason,
 )
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL),
+]
+Line = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NO_NUL),
+]
 
 
 class Noted(Strict):

@@ -14,7 +14,7 @@ from common.events.people import Contact
 from common.http import PROBLEMS
 from intake.api import examples
 from intake.api.given import Base, DeskDep, IfMatch, etag, version_of
-from intake.api.strict import STRICT, Strict
+from intake.api.strict import NO_NUL, STRICT, Strict
 from intake.domain.clinic import Clinic
 from intake.handlers import register
 from intake.store import clinics
@@ -27,7 +27,10 @@ ClinicId = Annotated[
     str,
     Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", examples=["lakeside"]),
 ]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NO_NUL),
+]
 
 
 class OpeningHoursIn(OpeningHours):
@@ -58,7 +61,9 @@ class ContactIn(Contact):
 class WebhookIn(Strict):
     """Where updates are posted. The secret is never shown; left out, the one that is known is kept."""
 
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/\S*)?$", max_length=2000)]
+    url: Annotated[
+        str, StringConstraints(pattern=r"^https?://[^\s\x00/]+(/[^\s\x00]*)?$", max_length=2000)
+    ]
     secret: Annotated[str, StringConstraints(pattern=r"^whsec_[A-Za-z0-9+/=]{16,}$")] | None = (
         Field(default=None, description="`whsec_` + base64 (Standard Webhooks)")
     )
@@ -71,6 +76,12 @@ class Hl7LinkIn(Hl7Link):
     model_config = STRICT
 
     id: Name
+    sending_application: Name
+    sending_facility: Name
+    host: Name | None = None
+    charset: Name = "utf-8"
+    receiving_application: Name | None = None
+    receiving_facility: Name | None = None
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
 
 
@@ -90,7 +101,7 @@ class ClinicIn(Strict):
     id: str | None = Field(default=None, description="As in the path, if given")
     version: int | None = Field(default=None, description="Only told; ignored when sent")
     name: Name
-    npi: str | None = None
+    npi: Name | None = None
     time_zone: str = Field(default="UTC", description="IANA name")
     opening_hours: tuple[OpeningHoursIn, ...] = ()
     holidays: tuple[date, ...] = ()
@@ -161,7 +172,7 @@ async def get_page(
     tx: Read,
     desk: DeskDep,
     base: Base,
-    cursor: Annotated[str | None, Query(description="From `next`; opaque")] = None,
+    cursor: Annotated[str | None, Query(description="From `next`; opaque", pattern=NO_NUL)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 200,
 ) -> ClinicPage:
     """List clinics in the order of their ids."""

@@ -14,6 +14,7 @@ from common.http import PROBLEMS
 from common.idempotency import IdempotentRoute
 from intake.api import views, wording
 from intake.api.given import Base, DeskDep, etag
+from intake.api.strict import NO_NUL
 from intake.api.submission import SubmissionIn
 from intake.api.views import EntryOut, Page, ReferralLine, ReferralOut
 from intake.domain.referral import Status
@@ -32,11 +33,13 @@ class Asked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    clinic_id: str | None = None
+    clinic_id: str | None = Field(default=None, pattern=NO_NUL)
     status: Status | None = None
     waiting_on: Literal["pharmacy", "payer", "prescriber", "patient", "nobody"] | None = None
     updated_after: AwareDatetime | None = None
-    external_id: str | None = Field(default=None, description="A number in `external_ids`")
+    external_id: str | None = Field(
+        default=None, pattern=NO_NUL, description="A number in `external_ids`"
+    )
     cursor: str | None = Field(default=None, description="From `next`; opaque")
     limit: int = Field(default=50, ge=1, le=200)
 
@@ -81,7 +84,7 @@ async def post(
 
 
 async def _clinic(tx: Transaction, clinic_id: str | None) -> str:
-    if clinic_id is None or not await clinics.is_registered(tx, clinic_id):
+    if clinic_id is None or "\0" in clinic_id or not await clinics.is_registered(tx, clinic_id):
         fault = FieldError("/clinic_id", "name a registered clinic (GET /v1/clinics)")
         raise Invalid("a referral belongs to a registered clinic", errors=[fault])
     return clinic_id

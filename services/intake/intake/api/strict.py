@@ -2,6 +2,9 @@
 
 from pydantic import BaseModel, ConfigDict
 
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL keeps no NUL in a text."""
+
 STRICT = ConfigDict(extra="forbid", frozen=True)
 
 

@@ -34,6 +34,9 @@ from intake.store import (
     submissions,
     timeline,
 )
+from intake.store.text import plain
+
+LONGEST_ACTOR = 200
 
 PROMISE_STATES: dict[type[PromiseEvent], str] = {
     Promised: "promised",
@@ -54,7 +57,7 @@ async def take_submission(
     if not await submissions.first_sight(tx, door, event.message_id, now=now):
         return
     clinic_id = event.clinic_id or submission.clinic_id
-    at_desk = desk.of(f"emr:{event.sender}"[:200], event.message_id)
+    at_desk = desk.of(_actor(event.sender), event.message_id)
     if clinic_id is None or not await clinics.is_registered(tx, clinic_id):
         await review.of_unknown_clinic(tx, at_desk, event, submission, door=door, now=now)
         return
@@ -73,7 +76,7 @@ async def take_cancellation(
     tx: Transaction, desk: Desk, event: CancellationSubmitted, now: datetime
 ) -> None:
     """Ask for the cancellation of the referral with that number; what fits none goes to a person."""
-    at_desk = desk.of(f"emr:{event.sender}"[:200], event.message_id)
+    at_desk = desk.of(_actor(event.sender), event.message_id)
     found = (
         await external_ids.find_latest(tx, event.clinic_id, event.external_id)
         if event.clinic_id
@@ -136,6 +139,10 @@ async def follow_delivery(tx: Transaction, desk: Desk, event: DeliveryEvent, now
         row["next_channel"] = event.next_channel
     await deliveries.put(tx, row)
     await _to_timeline(tx, desk, event, now=now)
+
+
+def _actor(sender: str) -> str:
+    return plain(f"emr:{sender}", LONGEST_ACTOR)
 
 
 async def _require_referral(tx: Transaction, event: NotificationEvent) -> None:

@@ -64,7 +64,7 @@ async def of_cancellation(
         clinic_id=event.clinic_id,
         sender=event.sender,
         message_id=event.message_id,
-        external_id=event.external_id[:200],
+        external_id=event.external_id,
     )
     await reviews.add(tx, desk.sealer, review)
 
@@ -73,7 +73,7 @@ async def of_message(tx: Transaction, desk: Desk, event: ReviewRequested, *, now
     """Hand over a message that emr-bridge could not read."""
     review = Review(
         id=new_id(),
-        reason=event.reason[:64],
+        reason=event.reason,
         door="hl7v2",
         opened_at=now,
         clinic_id=event.clinic_id,

@@ -14,7 +14,7 @@ from intake.domain.information import Arrival, Door
 from intake.domain.referral import Referral
 from intake.handlers import correct, likeness, record, review
 from intake.handlers.desk import Desk
-from intake.store import external_ids, referrals
+from intake.store import clinics, external_ids, referrals
 from intake.store import findings as kept_findings
 from intake.store.referrals import Kept, Origin
 
@@ -38,6 +38,7 @@ async def submit(
     now: datetime,
 ) -> Submitted:
     """Take a submission of a registered clinic; the same order of an open referral makes no twin."""
+    await clinics.one_at_a_time(tx, clinic_id)
     open_id = await external_ids.find_open(tx, clinic_id, submission.external_ids)
     if open_id is not None:
         return Submitted(await _repeated(tx, desk, open_id, submission, door=door, now=now), False)

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, select, update
 
-from common.database import Transaction
+from common.database import Transaction, insert_new
 from common.errors import ConcurrentUpdate, NotFound
 from common.events.people import ClinicCard
 from common.sealing import Sealer
@@ -40,6 +40,15 @@ async def is_registered(tx: Transaction, clinic_id: str) -> bool:
     return await tx.scalar(query) is not None
 
 
+async def one_at_a_time(tx: Transaction, clinic_id: str) -> None:
+    """Keep other submissions of the clinic waiting until this one is kept, or each misses the other.
+
+    SQLite has one writer anyway. Rows that refer to the clinic are not kept waiting.
+    """
+    query = select(table.c.id).where(table.c.id == clinic_id)
+    await tx.execute(query.with_for_update(key_share=True))
+
+
 async def page(tx: Transaction, sealer: Sealer, *, after: str | None, limit: int) -> list[Clinic]:
     """Return the clinics in the order of their ids, from beyond `after` on."""
     query = select(table).order_by(table.c.id).limit(limit)
@@ -51,11 +60,12 @@ async def page(tx: Transaction, sealer: Sealer, *, after: str | None, limit: int
 async def save(tx: Transaction, sealer: Sealer, clinic: Clinic, *, now: datetime) -> None:
     """Write a version; ConcurrentUpdate if another transaction wrote it first."""
     row = _row(sealer, clinic) | {"updated_at": now}
-    if clinic.version == 1:
-        await tx.execute(insert(table).values(row | {"created_at": now}))
-        return
     previous = (table.c.id == clinic.id) & (table.c.version == clinic.version - 1)
-    result = await tx.execute(update(table).where(previous).values(row))
+    result = (
+        await tx.execute(insert_new(tx, table).values(row | {"created_at": now}))
+        if clinic.version == 1
+        else await tx.execute(update(table).where(previous).values(row))
+    )
     if result.rowcount != 1:
         raise ConcurrentUpdate(f"clinic {clinic.id} was changed by someone else")
 

@@ -10,6 +10,7 @@ from common.events.submission import Identifier
 from intake.domain.referral import OPEN
 from intake.store.tables import external_ids as table
 from intake.store.tables import referrals
+from intake.store.text import plain
 
 LONGEST = 200
 
@@ -57,4 +58,4 @@ async def find_latest(tx: Transaction, clinic_id: str, value: str) -> UUID | Non
 
 
 def _cut(text: str) -> str:
-    return text.strip()[:LONGEST]
+    return plain(text, LONGEST)

@@ -13,8 +13,18 @@ from common.events.submission import Submission
 from common.sealing import Sealer
 from intake.store import sealed
 from intake.store.tables import reviews as table
+from intake.store.text import plain
 
 SUBMISSION: TypeAdapter[Submission] = TypeAdapter(Submission)
+
+OF_OTHERS = {
+    "reason": 64,
+    "clinic_id": 64,
+    "sender": 200,
+    "message_type": 64,
+    "external_id": 200,
+}
+"""Columns whose text others chose, and how long each may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,18 +57,19 @@ async def add(tx: Transaction, sealer: Sealer, review: Review) -> None:
     )
     row = {
         "id": review.id,
-        "reason": review.reason,
         "door": review.door,
         "opened_at": review.opened_at,
-        "clinic_id": review.clinic_id,
         "referral_id": review.referral_id,
-        "sender": review.sender,
         "message_id": review.message_id,
-        "message_type": review.message_type,
-        "external_id": review.external_id,
         "submission": closed,
     }
+    row |= {name: _fitting(review, name, longest) for name, longest in OF_OTHERS.items()}
     await tx.execute(insert(table).values(row))
+
+
+def _fitting(review: Review, name: str, longest: int) -> str | None:
+    text: str | None = getattr(review, name)
+    return plain(text, longest) if text else None
 
 
 async def get(tx: Transaction, sealer: Sealer, review_id: UUID) -> Review:
