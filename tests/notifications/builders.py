@@ -39,6 +39,7 @@ from common.tables import outbox
 from notifications import consumers
 from notifications.channels.letterhead import Letterhead
 from notifications.domain.clinic import Clinic
+from notifications.domain.routing import Configured
 from notifications.handlers.means import Means
 from notifications.ports import (
     CallbackHint,
@@ -214,7 +215,7 @@ class CountingGateway:
         return CallbackHint(body.decode()) if body else None
 
 
-ALL = frozenset({"emr", "webhook", "fax", "console"})
+ALL: Configured = frozenset({"emr", "webhook", "fax", "console"})
 PACE = Pace(lease=timedelta(minutes=5))
 
 
@@ -225,7 +226,7 @@ class Desk:
     runtime: Runtime
     clock: Any
     gateway: CountingGateway = field(default_factory=CountingGateway)
-    configured: frozenset[Any] = ALL
+    configured: Configured = ALL
 
     @property
     def means(self) -> Means:
@@ -304,7 +305,7 @@ class Desk:
     async def tasks(self) -> list[tuple[str, str]]:
         return [(row["kind"], row["state"]) for row in await self.rows(tables.tasks)]
 
-    async def published(self, *kinds: type[Event]) -> list[Event]:
+    async def published(self, *kinds: type[Event]) -> list[Any]:
         events = (registry.read(row["value"])[1] for row in await self.rows(outbox))
         return [event for event in events if event is not None and isinstance(event, kinds)]
 

@@ -40,7 +40,7 @@ def settings(**given) -> Settings:
 
 @asynccontextmanager
 async def running(service: Service) -> AsyncGenerator[None]:
-    loops = [asyncio.create_task(worker.run()) for worker in service.workers]
+    loops = [asyncio.ensure_future(worker.run()) for worker in service.workers]
     try:
         yield
     finally:

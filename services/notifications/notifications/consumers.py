@@ -14,7 +14,6 @@ from notifications.handlers.directory import learn
 from notifications.handlers.fail import Failure, give_up
 from notifications.handlers.means import Means
 from notifications.handlers.tell import tell
-from notifications.store import deliveries
 
 TOPICS = ("clinic.events", "referral.events", "emr.events")
 
@@ -29,9 +28,8 @@ def handlers(means: Means) -> Handlers:
         await learn(tx, event, means=means, now=now)
 
     async def on_not_delivered(tx: Transaction, event: MessageNotDelivered, now: datetime) -> None:
-        await deliveries.count_attempts(tx, event.delivery_id, event.attempts)
-        failure = Failure(event.verdict, event.code)
-        await give_up(tx, event.delivery_id, failure, means=means, now=now)
+        failure, tried = Failure(event.verdict, event.code), event.attempts
+        await give_up(tx, event.delivery_id, failure, means=means, now=now, tried=tried)
 
     told: dict[type[Event], Handler] = dict.fromkeys(TOLD, on_referral_event)
     return told | {
@@ -43,5 +41,5 @@ def handlers(means: Means) -> Handlers:
 
 async def on_delivered(tx: Transaction, event: MessageDelivered, now: datetime) -> None:
     """Take an EMR's acknowledgement as the confirmation, at the time of the acknowledgement."""
-    await deliveries.count_attempts(tx, event.delivery_id, event.attempts)
-    await confirm(tx, event.delivery_id, at=event.occurred_at, now=now)
+    tried, at = event.attempts, event.occurred_at
+    await confirm(tx, event.delivery_id, at=at, now=now, tried=tried)

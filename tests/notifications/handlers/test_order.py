@@ -4,10 +4,15 @@ from uuid import UUID
 from tests.notifications.builders import Desk, hl7_link
 
 from common.events.notification import EmrDeliveryRequested, NoticeDelivered
-from common.events.referral import ReferralActivated, ReferralReceived, ReferralScheduled
+from common.events.referral import (
+    ReferralActivated,
+    ReferralEvent,
+    ReferralReceived,
+    ReferralScheduled,
+)
 from notifications.ports import FailureClass
 
-STORY = (ReferralReceived, ReferralScheduled, ReferralActivated)
+STORY: tuple[type[ReferralEvent], ...] = (ReferralReceived, ReferralScheduled, ReferralActivated)
 
 
 async def test_notices_of_one_referral_leave_by_fax_one_after_the_other(desk: Desk) -> None:

@@ -17,14 +17,27 @@ from notifications.store import attempts, deliveries, notices, tasks
 log = structlog.get_logger()
 
 
-async def confirm(tx: Transaction, delivery_id: UUID, *, at: datetime, now: datetime) -> bool:
+async def confirm(
+    tx: Transaction,
+    delivery_id: UUID,
+    *,
+    at: datetime,
+    now: datetime,
+    tried: int | None = None,
+) -> bool:
     """Confirm a delivery that arrived at `at`; return whether it was this that told the clinic.
+
+    `tried` is how often another service tried on our behalf.
 
     A repeat changes nothing. A later confirmation by another channel, or of a copy that a person
     asked for, is recorded as late: no event, no promise, never counted twice.
     """
-    confirmed = DeliveryState.CONFIRMED
-    row = await deliveries.move(tx, delivery_id, confirmed, ended_at=now, reason=None, code=None)
+    found = await deliveries.find(tx, delivery_id)
+    if found is None:
+        return False
+    await notices.lock(tx, found["notice_id"])
+    over = {"ended_at": now, "reason": None, "code": None, "attempts": tried or found["attempts"]}
+    row = await deliveries.move(tx, delivery_id, DeliveryState.CONFIRMED, **over)
     if row is None:
         return False
     await attempts.end(tx, row["attempt_id"], "confirmed", now=now)

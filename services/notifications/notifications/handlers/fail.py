@@ -52,8 +52,8 @@ async def try_again(
 
     What nobody waits for any more is withdrawn instead.
     """
+    notice = await notices.lock(tx, row["notice_id"])
     await attempts.end(tx, row["attempt_id"], failure.reason, now=now, code=failure.code)
-    notice = await notices.get(tx, row["notice_id"])
     if not is_wanted(notice, row):
         await withdraw(tx, row, reason="confirmed_elsewhere", now=now)
     elif at is None:
@@ -69,16 +69,29 @@ def is_wanted(notice: RowMapping, row: RowMapping) -> bool:
 
 
 async def give_up(
-    tx: Transaction, delivery_id: UUID, failure: Failure, *, means: Means, now: datetime
+    tx: Transaction,
+    delivery_id: UUID,
+    failure: Failure,
+    *,
+    means: Means,
+    now: datetime,
+    tried: int | None = None,
 ) -> None:
-    """End a delivery that this channel cannot make; a repeat changes nothing."""
+    """End a delivery that this channel cannot make; a repeat changes nothing.
+
+    `tried` is how often another service tried on our behalf.
+    """
+    found = await deliveries.find(tx, delivery_id)
+    if found is None:
+        return
+    notice = await notices.lock(tx, found["notice_id"])
     over = {"ended_at": now, "reason": failure.reason, "code": failure.code}
+    over["attempts"] = tried or found["attempts"]
     row = await deliveries.move(tx, delivery_id, DeliveryState.FAILED, **over)
     if row is None:
         return
     await attempts.end(tx, row["attempt_id"], failure.reason, now=now, code=failure.code)
     await _stop_using(tx, row, now=now)
-    notice = await notices.get(tx, row["notice_id"])
     onward = await _go_on(tx, notice, row, means=means, now=now)
     await outbox.append(tx, _event(notice, row, onward, now), now=now)
     log.info(

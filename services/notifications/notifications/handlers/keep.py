@@ -27,13 +27,16 @@ log = structlog.get_logger()
 
 async def endanger(tx: Transaction, promise_id: UUID, *, means: Means, now: datetime) -> None:
     """Act on three quarters of the time gone: tell operations, try the next channel at once."""
+    found = await promises.find(tx, promise_id)
+    if found is None:
+        return
+    notice = await notices.lock(tx, found["notice_id"])
     row = await promises.move(tx, promise_id, PromiseState.AT_RISK)
     if row is None:
         return
     await outbox.append(tx, PromiseAtRisk.model_validate(promises.facts(row, now)), now=now)
     metrics.promises.labels(row["kind"], "at_risk").inc()
     log.warning("promise_at_risk", promise_id=str(promise_id), kind=row["kind"])
-    notice = await notices.get(tx, row["notice_id"])
     if notices.is_open(notice):
         await _escalate(tx, notice, means=means, now=now)
 

@@ -33,7 +33,7 @@ async def resend(
     sending patient data once more must be meant.
     """
     row = await deliveries.get(tx, delivery_id)
-    notice = await notices.get(tx, row["notice_id"])
+    notice = await notices.lock(tx, row["notice_id"])
     await _refuse_if_pointless(tx, notice, confirm_again=confirm_again)
     await _refuse_if_impossible(tx, row, means=means)
     series = await deliveries.last_series(tx, notice["id"]) + 1

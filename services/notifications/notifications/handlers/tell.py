@@ -132,6 +132,7 @@ async def supersede_pending(
         tx, notice["referral_id"], prior_authorization_id=authorization_id
     )
     for older in pending:
+        await notices.lock(tx, older["id"])
         leaving = await deliveries.of_notice(tx, older["id"], IN_FLIGHT)
         if older["id"] != notice["id"] and not leaving:
             await withdraw_waiting(tx, older["id"], reason="superseded", now=now)

@@ -123,9 +123,9 @@ async def missed(
     unsaid = exists(select(notices.c.id).where(told, notices.c.superseded_by.is_(None)))
     mine = (_D.clinic_id == clinic_id) & (_D.channel == channel) & (_D.created_at >= since)
     lost = _D.state.in_((_S.FAILED, _S.WITHDRAWN))
-    latest = select(func.max(_D.id)).where(mine, lost, unsaid).group_by(_D.notice_id)
-    query = select(deliveries).where(_D.id.in_(latest))
-    return (await tx.execute(query.order_by(_D.notice_id))).mappings().all()
+    query = select(deliveries).where(mine, lost, unsaid).order_by(_D.notice_id, _D.series)
+    rows = (await tx.execute(query)).mappings().all()
+    return list({row["notice_id"]: row for row in rows}.values())
 
 
 async def last_series(tx: Transaction, notice_id: UUID) -> int:
@@ -203,11 +203,6 @@ async def write_held(tx: Transaction, held: RowMapping, **values: Any) -> bool:
 async def release(tx: Transaction, held: RowMapping) -> bool:
     """Let a claimed delivery go; False when it was not held any more: what came back is stale."""
     return await write_held(tx, held, **UNCLAIMED)
-
-
-async def count_attempts(tx: Transaction, delivery_id: UUID, attempts: int) -> None:
-    """Take over how often emr-bridge tried on our behalf."""
-    await tx.execute(update(deliveries).where(_D.id == delivery_id).values(attempts=attempts))
 
 
 async def mark_late(tx: Transaction, delivery_id: UUID) -> None:

@@ -67,6 +67,16 @@ async def get(tx: Transaction, notice_id: UUID) -> RowMapping:
     return row
 
 
+async def lock(tx: Transaction, notice_id: UUID) -> RowMapping:
+    """Return a notice's row and hold it until the transaction ends.
+
+    Whoever changes what belongs to a notice holds it first: two who did it in another order could
+    wait for each other for ever.
+    """
+    query = select(notices).where(notices.c.id == notice_id).with_for_update()
+    return (await tx.execute(query)).mappings().one()
+
+
 def letter_of(row: RowMapping, *, sealer: Sealer) -> Letter:
     """Open the words of a notice."""
     return _LETTER.validate_json(sealer.unseal_bytes(row["content"], _context(row["id"])))
