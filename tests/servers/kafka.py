@@ -150,14 +150,13 @@ def from_environment() -> KafkaServer:
 
 
 def from_apache() -> KafkaServer:
-    for program in ("java", "mvn"):
-        if not shutil.which(program):
-            raise Unavailable(f"`{program}` is not on the PATH")
+    if not shutil.which("java"):
+        raise Unavailable("`java` is not on the PATH")
     try:
         fetched = [sys.executable, str(RUN), "--fetch"]
         subprocess.run(fetched, check=True, capture_output=True, timeout=FETCH_SECONDS)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        raise Unavailable("Maven did not bring the jars") from error
+        raise Unavailable("its jars are not in the cache, and Maven did not bring them") from error
     local = LocalKafka()
     try:
         local.start()

@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import Generator
 
 import asyncpg  # type: ignore[import-untyped]  # no py.typed in the wheel
 import pytest
@@ -55,17 +55,17 @@ def postgresql(pytestconfig: pytest.Config) -> Generator[PostgresServer]:
 
 
 @pytest.fixture
-async def postgresql_url(postgresql: PostgresServer) -> AsyncGenerator[str]:
-    """The URL of an empty database that is gone afterwards."""
+async def postgresql_url(postgresql: PostgresServer) -> str:
+    """The URL of an empty database."""
+    return await empty_database(postgresql)
+
+
+async def empty_database(server: PostgresServer) -> str:
+    """Make a database and return its URL. It goes with the server; one of TEST_POSTGRESQL_URL keeps it."""
     name = f"test_{uuid.uuid4().hex}"
-    await _execute(postgresql, f"CREATE DATABASE {name}")
-    yield postgresql.url_of(name)
-    await _execute(postgresql, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-async def _execute(server: PostgresServer, statement: str) -> None:
     connection = await asyncpg.connect(server.url.replace("+asyncpg", ""))
     try:
-        await connection.execute(statement)
+        await connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy TEMPLATE template0")
     finally:
         await connection.close()
+    return server.url_of(name)

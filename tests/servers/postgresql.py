@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,8 @@ class LocalServer:
         self._run("initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "--no-sync")
 
     def start(self) -> None:
+        """Start it, or start it again; it recovers by itself."""
+        assert threading.current_thread() is threading.main_thread()  # see end_with_parent
         options = [f"-c{name}={value}" for name, value in SETTINGS.items()]
         command: list[str | Path] = [self.binaries / "postgres", "-D", self.data]
         command += ["-p", str(self.port), *options]

@@ -78,7 +78,10 @@ def await_port(process: subprocess.Popen[bytes], port: int, seconds: float) -> N
 
 
 def end_with_parent() -> None:
-    """Run in the child: have the kernel end it when the tests are killed (Linux; elsewhere it stays)."""
+    """Run in the child: have the kernel end it when the tests are killed (Linux; elsewhere it stays).
+
+    The kernel means the thread that started it: start from the main thread, no other lives as long.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 

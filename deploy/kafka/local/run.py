@@ -183,7 +183,9 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--folder", type=Path, help="where its data stays (default: a temporary one)")
+    parser.add_argument(
+        "--folder", type=Path, help="where its data stays (default: a temporary one)"
+    )
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     parser.add_argument("--fetch", action="store_true", help="only fill the cache of jars")
     parser.add_argument("--attached", action="store_true", help="stop when standard input closes")

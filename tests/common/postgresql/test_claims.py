@@ -1,0 +1,3 @@
+"""Claims on PostgreSQL: the tests beside this folder, with its conftest's databases."""
+
+from tests.common.test_claims import *

@@ -1,0 +1,3 @@
+"""The consumer on PostgreSQL: the tests beside this folder, with its conftest's databases."""
+
+from tests.common.test_consumer import *

@@ -1,0 +1,3 @@
+"""Repeated requests on PostgreSQL: the tests beside this folder, with its conftest's databases."""
+
+from tests.common.test_idempotency import *

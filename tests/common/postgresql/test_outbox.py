@@ -1,0 +1,3 @@
+"""The outbox and the inbox on PostgreSQL: the tests beside this folder, with its conftest's databases."""
+
+from tests.common.test_outbox import *
