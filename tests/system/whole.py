@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,11 @@ class Whole:
         async with asyncio.timeout(30):
             return await self.process.wait()
 
+    async def end(self) -> None:
+        """Make sure that nothing is left running."""
+        if self.process is not None and self.process.returncode is None:
+            await self.kill()
+
     async def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
         """Send one request to an API."""
         async with httpx2.AsyncClient(base_url=self.url, timeout=20) as client:
@@ -92,18 +97,6 @@ class Whole:
                     if (await client.get(f"{self.url}/readyz")).status_code == 200:
                         return
                 await asyncio.sleep(0.05)
-
-
-@contextlib.asynccontextmanager
-async def running(folder: Path, environment: Mapping[str, str]) -> AsyncGenerator[Whole]:
-    """Run the whole system; it ends with the test, whatever happens in it."""
-    whole = Whole(folder, environment)
-    try:
-        await whole.start()
-        yield whole
-    finally:
-        if whole.process is not None and whole.process.returncode is None:
-            await whole.kill()
 
 
 async def until(what: Any, *, seconds: float = 30, every: float = 0.1) -> Any:

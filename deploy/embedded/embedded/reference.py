@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings
 
 import intake.settings
 import notifications.settings
+from common.events import schemas
 from common.events.registry import TYPES
 from common.settings import SharedSettings
 from embedded.settings import Settings
@@ -80,7 +81,7 @@ def events_page() -> str:
 
 def main(arguments: list[str], folder: Path = Path("docs/reference")) -> int:
     """Write or check; return the exit code."""
-    stale = []
+    stale = _schemas(write="--check" not in arguments)
     for name, text in generated():
         path = folder / name
         if path.exists() and path.read_text() == text:
@@ -93,6 +94,13 @@ def main(arguments: list[str], folder: Path = Path("docs/reference")) -> int:
         sys.stderr.write(f"out of date, run `make docs`: {', '.join(stale)}\n")
         return 1
     return 0
+
+
+def _schemas(*, write: bool) -> list[str]:
+    if write:
+        schemas.write()
+        return []
+    return schemas.outdated()
 
 
 if __name__ == "__main__":

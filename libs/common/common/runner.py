@@ -71,7 +71,7 @@ def open_runtime(
         db=Database(settings.database_url or file),
         log=log,
         sealer=sealer_from(shared),
-        clock=clock or accelerated(shared.clock_speed),
+        clock=clock or accelerated(shared.clock_speed, began=shared.clock_began),
     )
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import AwareDatetime, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -26,6 +26,10 @@ class SharedSettings(BaseSettings):
         description="`id:base64` entries, 32 bytes each, newest first; embedded mode makes one in DATA_DIR.",
     )
     clock_speed: float = Field(default=1.0, gt=0, description="Above 1 only for demonstrations.")
+    clock_began: AwareDatetime | None = Field(
+        default=None,
+        description="When a fast clock showed the true time, so that it goes on after a restart.",
+    )
     log_format: str = Field(
         default="console", pattern="^(console|json)$", description="console or json."
     )

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from common import logs, migrations
+from common import logs, migrations, runner
+from common.errors import Misconfigured
 from common.settings import SharedSettings
-from embedded.cli.output import out
+from embedded.cli.output import FAILED, err, out
 from embedded.system import Overrides, compose
 
 
@@ -16,10 +17,14 @@ def serve() -> None:
     """Run all services in this process, on SQLite, until Ctrl-C; then drain and stop."""
     shared = SharedSettings()
     logs.configure(level=shared.log_level, form=shared.log_format)
-    system = compose(Overrides(), shared=shared)
-    for line in system.where_to_look():
-        out.print(line, highlight=False)
-    asyncio.run(system.run())
+    try:
+        system = compose(Overrides(), shared=shared)
+        for line in system.where_to_look():
+            out.print(line, highlight=False)
+        runner.until_stopped(system.run())
+    except Misconfigured as error:
+        err.print(f"[red]{error}[/red]")
+        raise typer.Exit(FAILED) from error
 
 
 def migrate() -> None:

@@ -127,7 +127,13 @@ class Sample:
     stat: bool = False
 
 
+def letters(number: int) -> str:
+    """Write a number in letters (A, B, ... Z, BA, ...): names of people hold no digits."""
+    rest, last = divmod(number, 26)
+    return (letters(rest) if rest else "") + chr(ord("A") + last)
+
+
 def numbered(number: int, **changes: Any) -> Sample:
     """Make the n-th of many samples: its own patient and order, with any field replaced."""
-    patient = replace(Patient(), mrn=f"ZZ{number:06d}", family=f"ZZTESTPATIENT{number}")
+    patient = replace(Patient(), mrn=f"ZZ{number:06d}", family=f"ZZTESTPATIENT{letters(number)}")
     return replace(Sample(order_number=f"ZZORD{number:06d}", patient=patient), **changes)
