@@ -9,7 +9,7 @@ CODE := libs services deploy/embedded tests
 PIP := $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo run check fix test test-fast coverage schemas docs migration clean
+.PHONY: help setup setup-dev demo run check fix test test-fast coverage schemas docs migration lock clean
 
 ##@ Use
 help: ## List the targets
@@ -53,6 +53,10 @@ schemas: docs
 
 migration: setup-dev ## Draft a migration: make migration s=intake m="add a column"
 	$(BIN)/python -m embedded.drafting "$(s)" "$(m)"
+
+lock: setup-dev ## Write constraints.txt from what .venv holds now
+	@{ echo "# Exact versions of everything that setup installs: \`make lock\` writes this file from the .venv that passed."; \
+	  $(BIN)/pip freeze --all --exclude-editable | grep -v '^pip=='; } > constraints.txt
 
 clean: ## Remove .venv, caches and local data
 	rm -rf $(VENV) var .mypy_cache .pytest_cache .ruff_cache .hypothesis
