@@ -3,8 +3,13 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
+from pydantic import BaseModel
+
+from common.events.envelope import Event
+from common.events.people import ReferralCard
 from common.events.submission import Submission
 from common.ids import new_id, short_code
+from common.sealing import Sealer
 from intake.domain.appointment import Appointment
 from intake.domain.prior_authorization import PaState, PriorAuthorization
 from intake.domain.referral import Pause, Referral, Status
@@ -14,7 +19,7 @@ CODES = frozenset({"M05.79", "L40.0", "K50.90"})
 
 
 def an_authorization(**facts: Any) -> PriorAuthorization:
-    known = {
+    known: dict[str, Any] = {
         "id": new_id(),
         "benefit": "pharmacy",
         "state": PaState.REQUIRED_NOT_STARTED,
@@ -24,7 +29,11 @@ def an_authorization(**facts: Any) -> PriorAuthorization:
 
 
 def an_appointment(**facts: Any) -> Appointment:
-    known = {"id": new_id(), "kind": "delivery", "starts_at": datetime(2026, 3, 9, 16, tzinfo=UTC)}
+    known: dict[str, Any] = {
+        "id": new_id(),
+        "kind": "delivery",
+        "starts_at": datetime(2026, 3, 9, 16, tzinfo=UTC),
+    }
     return Appointment(**(known | facts))
 
 
@@ -119,3 +128,8 @@ def clinic_json(**changes: Any) -> dict[str, Any]:
         "onboarded_on": "2026-01-20",
     }
     return complete | changes
+
+
+def opened(event: Event, sealer: Sealer, card: type[BaseModel] = ReferralCard) -> Any:
+    """Return the card that travels sealed with an event."""
+    return event.unsealed(sealer, card)

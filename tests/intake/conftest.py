@@ -6,6 +6,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
+from tests.conftest import RuntimeOf
 from tests.intake.builders import CODES, clinic_json, submission_json
 
 from common.events.envelope import Envelope
@@ -17,7 +18,7 @@ from intake.store.tables import metadata
 
 
 @pytest.fixture
-async def runtime(runtime_of) -> Runtime:
+async def runtime(runtime_of: RuntimeOf) -> Runtime:
     return await runtime_of(metadata)
 
 

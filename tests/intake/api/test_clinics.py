@@ -1,7 +1,7 @@
 """Registering and reading clinics over HTTP."""
 
 import pytest
-from tests.intake.builders import clinic_json
+from tests.intake.builders import clinic_json, opened
 
 from common.events.clinic import ClinicChanged
 from common.events.people import ClinicCard
@@ -15,7 +15,7 @@ async def test_a_new_clinic_is_told_with_its_people_sealed(http, events, sealer)
     answer = await put(http)
     (envelope,) = await events()
     event = ClinicChanged.model_validate(envelope.data)
-    card = event.unsealed(sealer, ClinicCard)
+    card = opened(event, sealer, ClinicCard)
     assert (answer.status_code, answer.headers["etag"]) == (201, '"1"')
     assert (event.version, event.channels, event.time_zone) == (
         1,
@@ -92,6 +92,11 @@ async def test_clinics_are_listed_page_by_page(http):
             {"promises": {"referral_received": {"within": "soon"}}},
             "/promises/referral_received/within",
         ),
+        (
+            {"promises": {"referral_received": {"within": "P9999D"}}},
+            "/promises/referral_received/within",
+        ),
+        ({"name": "a\0b"}, "/name"),
         ({"webhook": {"url": "ftp://x"}}, "/webhook/url"),
         ({"webhook": {"url": "https://x.org", "secret": "x"}}, "/webhook/secret"),
         ({"surprise": 1}, "/surprise"),

@@ -1,9 +1,8 @@
 """Every command over HTTP: what it does, what it refuses, how it is repeated."""
 
 import pytest
-from tests.intake.builders import submission_json
+from tests.intake.builders import opened, submission_json
 
-from common.events.people import ReferralCard
 from common.events.referral import (
     InformationNeeded,
     PriorAuthorizationChanged,
@@ -86,7 +85,7 @@ STORY = [
 
 
 async def test_a_referral_is_led_through_every_stage(http, submitted, do, told):
-    version = 1
+    version, view = 1, submitted
     for command, status, waiting_on in STORY:
         answer = await do(command)
         view = answer.json()
@@ -162,10 +161,10 @@ async def test_scheduling_shows_both_moves_in_the_timeline(do, timeline):
 async def test_where_it_takes_place_travels_sealed(do, events, sealer):
     await do_all(do, "accept", "schedule")
     event = ReferralScheduled.model_validate((await events())[-1].data)
-    assert event.unsealed(sealer, ReferralCard).place == "12 ZZTEST St"
+    assert opened(event, sealer).place == "12 ZZTEST St"
     await do("ship", {"carrier": "UPS", "tracking_number": "1Z9"})
-    event = ReferralShipped.model_validate((await events())[-1].data)
-    assert (event.carrier, event.unsealed(sealer, ReferralCard).tracking_number) == ("UPS", "1Z9")
+    shipped = ReferralShipped.model_validate((await events())[-1].data)
+    assert (shipped.carrier, opened(shipped, sealer).tracking_number) == ("UPS", "1Z9")
 
 
 async def test_an_appointment_keeps_its_id_when_it_moves(do):
@@ -194,6 +193,8 @@ async def test_an_appointment_that_ends_before_it_starts_is_refused_at_its_field
         ("transfer", {"reason": "patient_choice"}, "/pharmacy_name"),
         ("schedule", {"starts_at": "2026-03-09T16:00:00"}, "/starts_at"),
         ("request-information", {"questions": []}, "/questions"),
+        ("schedule", {"starts_at": "0001-01-01T00:00:00+14:00"}, "/starts_at"),
+        ("schedule", {"starts_at": "2026-03-09T16:00:00Z", "place": "a\0b"}, "/place"),
         ("accept", {"notes": "x"}, "/notes"),
         ("report-shipment", {"reason": "lost"}, "/reason"),
     ],
@@ -235,7 +236,7 @@ async def test_questions_of_staff_are_shown_sent_and_gone_when_answered(do, even
     event = InformationNeeded.model_validate((await events())[-1].data)
     answered = (await do("provide-information", {"notes": "the pen"})).json()
     assert asked["questions"] == ["Which pen?"]
-    assert event.unsealed(sealer, ReferralCard).questions == ("Which pen?",)
+    assert opened(event, sealer).questions == ("Which pen?",)
     assert (answered["questions"], answered["status"]) == ([], "received")
 
 
@@ -274,6 +275,18 @@ async def test_papers_come_with_an_answer(http, submitted, do):
     assert [(d["name"], d["size"]) for d in listed] == [("card.pdf", 8)]
 
 
+async def test_what_it_was_accepted_in_spite_of_is_not_asked_again(http, lakeside, events, sealer):
+    made = (await http.post("/v1/referrals", json=submission_json(coverages=[]))).json()
+    itself = made["links"]["self"]
+    accepted = (await http.post(f"{itself}/accept")).json()
+    await http.post(f"{itself}/request-information", json={"questions": ["Which pen?"]})
+    event = InformationNeeded.model_validate((await events())[-1].data)
+    answered = (await http.post(f"{itself}/provide-information", json={"notes": "the pen"})).json()
+    assert (len(made["questions"]), accepted["questions"]) == (1, [])
+    assert (event.missing, opened(event, sealer).questions) == (("question",), ("Which pen?",))
+    assert (answered["status"], answered["findings"][0]["settled_at"]) == ("accepted", None)
+
+
 async def test_an_empty_answer_settles_nothing(http, submitted, do):
     await do("request-information")
     answer = await http.post(f"{submitted['links']['self']}/provide-information", json={})
@@ -289,7 +302,7 @@ async def test_a_paper_that_is_none_is_refused_at_its_place(do):
 
 async def test_a_prior_authorization_is_led_to_its_appeal(do, put_pa, events, sealer):
     await do("accept")
-    pa, seen = new_id(), []
+    pa, seen, view = new_id(), [], {}
     story = [
         {"state": "required_not_started", "benefit": "pharmacy", "payer": "Prairie"},
         {"state": "SUBMITTED", "case_id": "CASE-9", "channel": "epa"},
@@ -309,7 +322,7 @@ async def test_a_prior_authorization_is_led_to_its_appeal(do, put_pa, events, se
     last = view["prior_authorizations"][0]
     told = [e for e in await events() if e.type == "prior_authorization.changed.v1"]
     final = PriorAuthorizationChanged.model_validate(told[-1].data)
-    card = final.unsealed(sealer, ReferralCard)
+    card = opened(final, sealer)
     assert seen == [
         ("prior_authorization", actor)
         for actor in ("pharmacy", "payer", "prescriber", "payer", "pharmacy")

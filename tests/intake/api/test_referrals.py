@@ -3,9 +3,8 @@
 import asyncio
 
 import pytest
-from tests.intake.builders import submission_json
+from tests.intake.builders import opened, submission_json
 
-from common.events.people import ReferralCard
 from common.events.referral import InformationNeeded, ReferralReceived
 
 
@@ -57,12 +56,12 @@ async def test_a_gap_is_asked_for_in_words_and_both_facts_are_told(http, lakesid
     assert [f["code"] for f in body["findings"]] == ["prescriber_npi_invalid", "coverage_missing"]
     assert len(body["questions"]) == 2
     event = InformationNeeded.model_validate(needed.data)
-    card = event.unsealed(sealer, ReferralCard)
+    card = opened(event, sealer)
     assert event.missing == ("prescriber_npi_invalid", "coverage_missing")
     assert list(card.questions) == body["questions"]
     assert card.contact.name == "Jo ZZTESTREED"
     first = ReferralReceived.model_validate(received.data)
-    assert (first.status, first.unsealed(sealer, ReferralCard).questions) == ("received", ())
+    assert (first.status, opened(first, sealer).questions) == ("received", ())
 
 
 async def test_the_card_addresses_the_coordinator_when_the_sender_is_not_named(
@@ -70,7 +69,7 @@ async def test_the_card_addresses_the_coordinator_when_the_sender_is_not_named(
 ):
     await post(http, contact=None)
     event = ReferralReceived.model_validate((await events())[1].data)
-    card = event.unsealed(sealer, ReferralCard)
+    card = opened(event, sealer)
     assert (card.contact.name, card.patient.family_name) == ("Kim ZZTESTCOORD", "ZZTESTLARKIN")
     assert card.medication == "adalimumab 40 mg/0.4 mL pen"
 

@@ -115,6 +115,18 @@ def do(command, referral):
     return DOING[str(command)](referral)
 
 
+def provide(referral, *, answered, missing):
+    return information.provide(referral, answered=answered, missing=missing, now=NOW)
+
+
+def receive(arrival):
+    return information.receive(a_referral(), arrival, now=NOW)
+
+
+def cancel(referral, reason):
+    return endings.cancel(referral, reason, now=NOW)
+
+
 def types(events):
     return [event.type for event in events]
 
@@ -238,22 +250,20 @@ def test_a_second_question_stays_with_the_first_stage():
 
 def test_what_is_still_missing_is_asked_for_again():
     referral = a_referral(status=Status.INFORMATION_NEEDED, waiting_on="prescriber")
-    after, (provided, needed) = information.provide(
-        referral, answered=["a"], missing=["b"], now=NOW
-    )
+    after, (provided, needed) = provide(referral, answered=["a"], missing=["b"])
     assert (after.status, after.waiting_on) == ("information_needed", "prescriber")
     assert (provided.answered, needed.missing) == (("a",), ("b",))
 
 
 def test_findings_no_longer_hold_up_what_was_accepted():
     asked, _ = do("request-information", a_referral(status=Status.ACCEPTED))
-    after, events = information.provide(asked, answered=[], missing=["b"], now=NOW)
+    after, events = provide(asked, answered=[], missing=["b"])
     assert (after.status, len(events)) == ("accepted", 1)
 
 
 def test_a_correction_keeps_the_status():
     before = a_referral(status=Status.SCHEDULED, waiting_on="patient")
-    after, (event,) = information.provide(before, answered=[], missing=["b"], now=NOW)
+    after, (event,) = provide(before, answered=[], missing=["b"])
     assert (after.status, after.waiting_on, event.type) == (
         "scheduled",
         "patient",
@@ -262,7 +272,7 @@ def test_a_correction_keeps_the_status():
 
 
 def test_a_correction_that_leaves_a_gap_is_asked_for():
-    after, events = information.provide(a_referral(), answered=[], missing=["b"], now=NOW)
+    after, events = provide(a_referral(), answered=[], missing=["b"])
     assert (after.status, after.waiting_on) == ("information_needed", "prescriber")
     assert types(events)[-1] == "referral.information_needed.v1"
 
@@ -283,9 +293,8 @@ def test_a_clean_referral_is_received_and_nothing_is_asked():
 def test_a_referral_with_gaps_is_received_and_at_once_asked_about():
     gap = Finding("birth_date_missing", "/patient/birth_date", "When?")
     doubt = Finding("therapy_missing", "/therapy", "New?", blocking=False)
-    referral, (received, needed) = information.receive(
-        a_referral(), Arrival(door="hl7v2", received_at=NOW, findings=(gap, doubt)), now=NOW
-    )
+    arrival = Arrival(door="hl7v2", received_at=NOW, findings=(gap, doubt))
+    referral, (received, needed) = receive(arrival)
     assert (received.status, received.findings) == (
         "received",
         ("birth_date_missing", "therapy_missing"),
@@ -331,7 +340,7 @@ def test_cancelling_by_the_clinic_is_a_request_that_the_pharmacy_confirms():
 
 
 def test_a_pharmacy_cancels_of_its_own_accord():
-    _, (event,) = endings.cancel(a_referral(), CancelReason.COST, now=NOW)
+    _, (event,) = cancel(a_referral(), CancelReason.COST)
     assert (event.requested_by, event.reason) == ("pharmacy", "cost")
     _, (silent,) = do("cancel", a_referral())
     assert silent.reason == "other"
@@ -378,14 +387,15 @@ def put(referral, pa_id, state, benefit="pharmacy", **facts):
 
 
 def test_the_authorization_decides_who_acts_while_the_referral_is_in_that_status():
-    pa, waits = new_id(), []
-    referral = a_referral(status=Status.ACCEPTED)
+    pa = new_id()
+    referral, told = a_referral(status=Status.ACCEPTED), []
     story = ["required_not_started", "submitted", "denied", "appeal_submitted", "appeal_approved"]
     for state in story:
         referral, (event,) = put(referral, pa, state)
-        waits.append(event.waiting_on)
+        told.append(event)
+    waits = [event.waiting_on for event in told]
     assert waits == ["pharmacy", "payer", "prescriber", "payer", "pharmacy"]
-    assert (referral.status, event.level, event.open) == ("prior_authorization", 1, False)
+    assert (referral.status, told[-1].level, told[-1].open) == ("prior_authorization", 1, False)
 
 
 def test_the_same_put_again_changes_nothing():

@@ -4,9 +4,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
-from intake.api.strict import NO_NUL, STRICT, Strict
+from intake.api.strict import NO_NUL, STRICT, Moment, Strict
 from intake.domain.prior_authorization import AppealLevel, Benefit, Medium, PaState
 from intake.domain.reasons import (
     CancelReason,
@@ -49,7 +49,7 @@ class Questions(Strict):
 
     questions: tuple[Text, ...] = Field(min_length=1, max_length=20)
     waiting_on: Literal["prescriber", "patient"] = "prescriber"
-    respond_by: AwareDatetime | None = None
+    respond_by: Moment | None = None
 
 
 class FinancialAssistance(Noted):
@@ -76,8 +76,8 @@ class Booking(Noted):
     )
 
     kind: Literal["delivery", "pickup", "infusion"] = "delivery"
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime | None = None
+    starts_at: Moment
+    ends_at: Moment | None = None
     place: Text | None = None
 
 
@@ -86,8 +86,8 @@ class NewTime(Noted):
 
     model_config = _example(starts_at="2026-12-10T16:00:00Z")
 
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime | None = None
+    starts_at: Moment
+    ends_at: Moment | None = None
     place: Text | None = None
 
 
@@ -117,7 +117,7 @@ class Activation(Noted):
     model_config = _example(how="picked_up")
 
     how: Literal["delivered", "picked_up", "administered"] = "delivered"
-    had_at: AwareDatetime | None = None
+    had_at: Moment | None = None
 
 
 class Hold(Noted):
@@ -126,7 +126,7 @@ class Hold(Noted):
     model_config = _example(reason="stock_out")
 
     reason: HoldReason
-    respond_by: AwareDatetime | None = None
+    respond_by: Moment | None = None
 
 
 class Decline(Noted):

@@ -21,6 +21,8 @@ from intake.store import clinics
 
 router = APIRouter(prefix="/v1/clinics", tags=["clinics"], responses=PROBLEMS)
 
+LONGEST_PROMISE = timedelta(days=366)
+
 Kind = TypeVar("Kind", bound=BaseModel)
 
 ClinicId = Annotated[
@@ -90,7 +92,7 @@ class PromiseTermIn(PromiseTerm):
 
     model_config = STRICT
 
-    within: Annotated[timedelta, Field(gt=timedelta(0))]
+    within: Annotated[timedelta, Field(gt=timedelta(0), le=LONGEST_PROMISE)]
 
 
 class ClinicIn(Strict):

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from common.database import Transaction
 from common.dependencies import Now, Read, Tx
@@ -14,7 +14,7 @@ from common.http import PROBLEMS
 from common.idempotency import IdempotentRoute
 from intake.api import views, wording
 from intake.api.given import Base, DeskDep, etag
-from intake.api.strict import NO_NUL
+from intake.api.strict import NO_NUL, Moment
 from intake.api.submission import SubmissionIn
 from intake.api.views import EntryOut, Page, ReferralLine, ReferralOut
 from intake.domain.referral import Status
@@ -36,7 +36,7 @@ class Asked(BaseModel):
     clinic_id: str | None = Field(default=None, pattern=NO_NUL)
     status: Status | None = None
     waiting_on: Literal["pharmacy", "payer", "prescriber", "patient", "nobody"] | None = None
-    updated_after: AwareDatetime | None = None
+    updated_after: Moment | None = None
     external_id: str | None = Field(
         default=None, pattern=NO_NUL, description="A number in `external_ids`"
     )

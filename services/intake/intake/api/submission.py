@@ -23,7 +23,7 @@ from common.events.submission import (
     TriedDrug,
 )
 from intake.api import examples
-from intake.api.strict import STRICT, Strict
+from intake.api.strict import STRICT, Moment, Strict
 
 
 class AddressIn(Address):
@@ -118,6 +118,9 @@ class Said(Submission):
     diagnoses: tuple[DiagnosisIn, ...] = ()
     clinicals: ClinicalsIn = ClinicalsIn()
     external_ids: tuple[IdentifierIn, ...] = ()
+    received_at: Moment | None = Field(
+        default=None, description="When it reached us, if by another way and earlier than now"
+    )
 
 
 class SubmissionIn(Said):

@@ -18,10 +18,11 @@ from common.events.submission import (
     Patient,
     Prescriber,
 )
+from intake.domain import information
 from intake.domain.appointment import Appointment
 from intake.domain.commands import allowed
 from intake.domain.prior_authorization import PriorAuthorization
-from intake.domain.referral import Cancellation
+from intake.domain.referral import Cancellation, Referral
 from intake.handlers.desk import Desk
 from intake.store import deliveries, findings, promises, referrals
 from intake.store.findings import KeptFinding
@@ -180,7 +181,7 @@ async def referral(tx: Transaction, desk: Desk, referral_id: UUID, base: str) ->
         source_message_id=kept.origin.source_message_id,
         allowed_commands=allowed(state),
         cancellation=_cancellation(state.cancellation),
-        questions=(*_asked(made), *kept.details.questions),
+        questions=(*_asked(state, made), *kept.details.questions),
         findings=[_finding(one) for one in made],
         prior_authorizations=[_authorization(pa) for pa in state.authorizations],
         appointment=_appointment(state.appointment),
@@ -214,7 +215,7 @@ def links(base: str, referral_id: UUID) -> dict[str, str]:
     }
 
 
-def _line(origin: referrals.Origin, state: Any, base: str) -> dict[str, Any]:
+def _line(origin: referrals.Origin, state: Referral, base: str) -> dict[str, Any]:
     of_state = ("id", "code", "clinic_id", "reason", "waiting_on", "respond_by", "version")
     of_origin = ("completeness", "door", "received_at", "created_at", "updated_at")
     return (
@@ -224,8 +225,9 @@ def _line(origin: referrals.Origin, state: Any, base: str) -> dict[str, Any]:
     )
 
 
-def _asked(made: list[KeptFinding]) -> list[str]:
-    return [f.finding.question for f in made if f.settled_at is None and f.finding.blocking]
+def _asked(state: Referral, made: list[KeptFinding]) -> list[str]:
+    unsettled = [one.finding for one in made if one.settled_at is None]
+    return [finding.question for finding in information.holding_up(state, unsettled)]
 
 
 def _finding(made: KeptFinding) -> FindingOut:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 from uuid import UUID
 
 from common.events.referral import (
@@ -18,6 +18,8 @@ from intake.domain.findings import Finding, blocking
 from intake.domain.referral import Decided, Referral, Status
 
 Door = Literal["rest", "hl7v2", "fhir", "script", "fax"]
+
+Missing = TypeVar("Missing")
 
 ASKED_BY_STAFF = "question"
 """What `missing` says of a free question; its words travel sealed."""
@@ -97,7 +99,12 @@ def provide(
     return after, tuple(events)
 
 
-def _counting(referral: Referral, missing: Sequence[str]) -> Sequence[str]:
+def holding_up(referral: Referral, findings: Sequence[Finding]) -> Sequence[Finding]:
+    """Return the findings that the referral waits for: none, once it was accepted in spite of them."""
+    return _counting(referral, blocking(findings))
+
+
+def _counting(referral: Referral, missing: Sequence[Missing]) -> Sequence[Missing]:
     """Return what holds the referral up: once it was accepted, its findings no longer do."""
     return missing if referral.stage is Status.RECEIVED else ()
 

@@ -17,6 +17,7 @@ from common.events.referral import (
 )
 from common.events.submission import Medication, Patient
 from common.sealing import Sealer
+from intake.domain import information
 from intake.domain.referral import Referral
 from intake.store import clinics, findings
 from intake.store.referrals import Kept
@@ -41,13 +42,13 @@ async def of(tx: Transaction, sealer: Sealer, kept: Kept) -> ReferralCard:
     """Return what every event of this referral says of people, and the questions that are open."""
     submission = kept.details.submission
     open_findings = await findings.still_open(tx, kept.referral.id)
-    questions = [finding.question for finding in open_findings if finding.blocking]
+    asked = information.holding_up(kept.referral, open_findings)
     return ReferralCard(
         patient=_patient(submission.patient),
         medication=_medication(submission.medication),
         prescriber_name=submission.prescriber.name,
         contact=submission.contact or await _coordinator(tx, sealer, kept.referral.clinic_id),
-        questions=(*questions, *kept.details.questions),
+        questions=(*(finding.question for finding in asked), *kept.details.questions),
     )
 
 
