@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 
@@ -18,6 +19,9 @@ from emr_bridge.transports.mllp import Limits
 SAMPLES = Path(__file__).parents[1] / "samples" / "hl7"
 
 CLINIC = "north-clinic"
+
+RUNNING: dict[Listener, asyncio.Task[None]] = {}
+"""The task of each listener that a test runs."""
 
 
 def sample(name: str) -> bytes:
@@ -59,14 +63,14 @@ async def with_link(runtime, **values) -> Link:
     return made
 
 
-async def events(runtime) -> list:
+async def events(runtime) -> list[Any]:
     """Return what waits in the outbox, as events, in order."""
     async with runtime.db.read() as tx:
         rows = await tx.scalars(select(outbox.c.value).order_by(outbox.c.id))
         return [registry.read(value)[1] for value in rows]
 
 
-async def rows_of(runtime, table) -> list:
+async def rows_of(runtime, table) -> list[Any]:
     async with runtime.db.read() as tx:
         return list((await tx.execute(select(table))).mappings())
 
@@ -74,7 +78,7 @@ async def rows_of(runtime, table) -> list:
 class Peer:
     """An EMR's side of a link."""
 
-    def __init__(self, reader, writer):
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
         self.framer = Framer(max_bytes=1 << 24)
@@ -99,7 +103,7 @@ class Peer:
 
     async def is_closed(self) -> bool:
         async with asyncio.timeout(10):
-            return await self.reader.read(1) == b""
+            return not await self.reader.read(1)
 
 
 @asynccontextmanager
@@ -107,13 +111,14 @@ async def listening(runtime, limits: Limits | None = None):
     """Run a listener on a free port."""
     listener = Listener(runtime, limits or Limits())
     task = asyncio.create_task(listener.run("127.0.0.1", 0))
+    RUNNING[listener] = task
     await listener.server.listening.wait()
-    listener.task = task
     try:
         yield listener
     finally:
         task.cancel()
         await asyncio.wait([task])
+        del RUNNING[listener]
 
 
 @asynccontextmanager
@@ -125,8 +130,9 @@ async def connected(listener):
         writer.close()
 
 
-def verdict(answer: bytes) -> tuple[str, str]:
+def verdict(answer: bytes | None) -> tuple[str, str]:
     """Return MSA-1 and MSA-2."""
+    assert answer is not None
     said = next(line for line in answer.decode().split("\r") if line.startswith("MSA"))
     return said.split("|")[1], said.split("|")[2]
 

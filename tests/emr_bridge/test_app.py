@@ -56,7 +56,7 @@ async def test_a_referral_comes_in_and_a_notice_goes_out_by_the_loops_of_the_ser
     emr = EmrServer()
     await emr.start()
     service = build(Settings(mllp_port=unused_port), runtime)
-    loops = [asyncio.create_task(worker.run()) for worker in service.workers]
+    loops = [asyncio.ensure_future(worker.run()) for worker in service.workers]
     told = clinic_changed(
         clock(),
         Hl7Link(
@@ -74,6 +74,7 @@ async def test_a_referral_comes_in_and_a_notice_goes_out_by_the_loops_of_the_ser
             raw = message(numbered(1), Envelope(control_id=f"M{number}", sent_at=clock()))
             assert verdict(await client.send(raw)) == ("AA", f"M{number}")
     await ask(runtime)
+    kinds: list[type] = []
     for _ in range(500):
         kinds = [type(event) for event in await events(runtime)]
         if kinds.count(ReferralSubmitted) == len(BUILDERS) and MessageDelivered in kinds:

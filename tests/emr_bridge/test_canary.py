@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 from uuid import uuid4
 
 import httpx2
@@ -46,7 +47,7 @@ async def test_no_patient_leaves_by_logs_events_answers_tables_or_lists(runtime)
             assert_clean((await client.get(path)).text, path)
 
 
-async def everything(runtime) -> list[bytes]:
+async def everything(runtime) -> list[Any]:
     """Take every sample by the door, whole and mangled; read them; send a notice that is refused."""
     names = sorted(path.stem for path in SAMPLES.glob("*.hl7"))
     raws = [sample(name) for name in names]
@@ -54,9 +55,9 @@ async def everything(runtime) -> list[bytes]:
     raws += [raw.replace(b"MSH", b"XYZ", 1) for raw in raws] + [
         raw + b"NTE|1||more\r" for raw in raws
     ]
-    for sender in (("EPIC^1.2.840.114350^ISO", "NORTHRHEUM"), ("CERNER", "SOUTHGI")):
-        clinic = sender[1].lower()
-        application, facility = sender
+    for named in (("EPIC^1.2.840.114350^ISO", "NORTHRHEUM"), ("CERNER", "SOUTHGI")):
+        application, facility = named
+        clinic = facility.lower()
         await with_link(
             runtime,
             id=f"{clinic}/emr",
@@ -84,4 +85,4 @@ async def everything(runtime) -> list[bytes]:
     async with runtime.db.begin() as tx:
         answers += await receive(tx, raws[:1], sealer=runtime.sealer, now=runtime.clock())
     await asyncio.sleep(0)
-    return answers
+    return list(answers)

@@ -155,6 +155,7 @@ async def test_what_cannot_be_kept_or_is_too_large_is_answered_so(runtime):
     now = runtime.clock()
     stored = cannot_store(referral(), now=now)
     assert verdict(stored) == ("AR", "M-1")
+    assert stored is not None
     assert b"|207^" in stored
     large = too_large(referral()[:60] + b"x" * 4000, now=now)
     assert verdict(large)[0] == "AR"

@@ -86,5 +86,6 @@ async def test_a_flusher_that_is_stopped_leaves_nobody_waiting():
     batches = GroupCommit(for_ever, refuse)
     waiting = asyncio.create_task(batches.answer(b"1"))
     await asyncio.sleep(0.01)
+    assert batches._flusher is not None
     batches._flusher.cancel()
     assert await waiting == b"AR 1"

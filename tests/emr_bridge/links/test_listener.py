@@ -5,7 +5,7 @@ import socket
 
 import pytest
 from sqlalchemy import text
-from tests.emr_bridge.builders import connected, listening, referral, rows_of, verdict
+from tests.emr_bridge.builders import RUNNING, connected, listening, referral, rows_of, verdict
 
 from emr_bridge.store.tables import messages
 from emr_bridge.transports.framer import framed
@@ -176,6 +176,7 @@ async def test_more_links_than_allowed_are_closed_at_once_and_room_is_made_again
             await first.ask(referral())
             async with connected(listener) as second:
                 assert await second.is_closed()
+        found: list[bytes] = []
         for _ in range(100):
             async with connected(listener) as third:
                 await third.send(referral())
@@ -217,21 +218,21 @@ async def test_a_stop_answers_what_is_framed_and_closes_every_link(runtime):
         async with connected(listener) as idle, connected(listener) as busy:
             await busy.send(*(referral(f"M-{number}") for number in range(50)))
             (first,) = await busy.receive()
-            listener.task.cancel()
+            RUNNING[listener].cancel()
             answers = [first, *await busy.receive(49)]
             assert {verdict(answer)[0] for answer in answers} == {"AA"}
             assert len(await rows_of(runtime, messages)) == len(answers)
             assert await busy.is_closed()
             assert await idle.is_closed()
-        await asyncio.wait([listener.task])
+        await asyncio.wait([RUNNING[listener]])
         with pytest.raises(OSError):  # noqa: PT011 - whatever the system calls a closed port
             await asyncio.open_connection("127.0.0.1", listener.server.port)
 
 
 async def test_a_listener_can_be_started_again(runtime):
     async with listening(runtime) as listener:
-        listener.task.cancel()
-        await asyncio.wait([listener.task])
+        RUNNING[listener].cancel()
+        await asyncio.wait([RUNNING[listener]])
         again = asyncio.create_task(listener.run("127.0.0.1", 0))
         await listener.server.listening.wait()
         async with connected(listener) as peer:

@@ -1,10 +1,13 @@
 """What was kept becomes exactly one fact, in the sender's order, whatever stops in between."""
 
+from typing import cast
+
 import pytest
 from tests.emr_bridge.builders import (
     CLINIC,
     clinic_changed,
     events,
+    link,
     referral,
     rows_of,
     sample,
@@ -21,6 +24,7 @@ from common.events.emr import (
 from common.events.referral import ReferralReceived
 from common.events.submission import Submission
 from common.ids import new_id
+from emr_bridge.formats.hl7v2.interpret.reading import Doubtful
 from emr_bridge.handlers import follow, interpret
 from emr_bridge.handlers.receive import receive
 from emr_bridge.store import messages as kept
@@ -53,6 +57,7 @@ async def test_a_referral_is_submitted_sealed_with_its_clinic_and_its_time(runti
     assert (event.sender, event.message_type) == ("EPIC|NORTH", "REF^I12")
     assert "ZZTEST" not in event.model_dump_json()
     submission = event.unsealed(runtime.sealer, Submission)
+    assert submission is not None
     assert submission.patient.family_name == "ZZTESTPATIENT"
     assert submission.clinic_id == CLINIC
     assert submission.received_at == row["received_at"]
@@ -184,7 +189,9 @@ async def test_the_senders_numbers_are_kept_for_what_we_send_later(runtime):
         await follow.referral_received(tx, from_rest, runtime.clock())
         received = ReferralReceived(**told, source_message_id=row["message_id"])
         await follow.referral_received(tx, received, runtime.clock())
-        assert (await kept.correlation_of(tx, referral_id)).placer == "RF-1"
+        found = await kept.correlation_of(tx, referral_id)
+        assert found is not None
+        assert found.placer == "RF-1"
         assert await kept.correlation_of(tx, new_id()) is None
 
 
@@ -203,3 +210,15 @@ async def test_a_clinics_links_follow_its_configuration(runtime):
     await arrive(runtime, referral("M-4", sender="EPIC|NORTH2"))
     found = [row["link_id"] for row in await rows_of(runtime, messages)]
     assert found == [f"{CLINIC}/epic", None, f"{CLINIC}/epic", None]
+
+
+async def test_a_defect_in_reading_makes_a_review_and_does_not_hold_the_queue(runtime):
+    unreadable = interpret.Waiting(
+        id=new_id(),
+        raw=cast("bytes", None),
+        sender="A|B",
+        message_type="REF^I12",
+        received_at=runtime.clock(),
+        link=link(),
+    )
+    assert interpret.understand(unreadable).reading == Doubtful("interpretation_failed")

@@ -4,10 +4,11 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from tests.emr_bridge.builders import CLINIC, events, link, rows_of, until
+from tests.emr_bridge.builders import CLINIC, events, link, referral, rows_of, until
 
 from common.events.emr import MessageDelivered, MessageNotDelivered
 from common.events.notification import (
@@ -19,10 +20,13 @@ from common.events.people import PatientCard
 from common.events.referral import Appointment
 from emr_bridge.formats.hl7v2.reader import read
 from emr_bridge.handlers import request
+from emr_bridge.handlers.receive import receive
 from emr_bridge.store import links
+from emr_bridge.store.messages import attach_referral
 from emr_bridge.store.tables import links as links_table
-from emr_bridge.store.tables import outbound, outbound_attempts
+from emr_bridge.store.tables import messages, outbound, outbound_attempts
 from emr_bridge.transports.mllp_client import Client, Patience
+from emr_bridge.workers.interpreter import interpret_next
 from emr_bridge.workers.sender import Sender
 from simulators.emr import EmrServer, accept, drop, reject, silent, slow, wrong_id
 
@@ -41,7 +45,7 @@ def sender_for(runtime, *, answer_seconds=0.3) -> Sender:
     patience = Patience(connect_seconds=1, answer_seconds=answer_seconds)
     return Sender(
         runtime=runtime,
-        connect=lambda link: Client(link.host, link.port, patience),
+        connect=lambda link: Client(link.host or "", link.port or 0, patience),
         own=("REFERRALLOOP", "PHARMACY"),
         lease=timedelta(seconds=60),
         jitter=lambda: 0.0,
@@ -69,7 +73,7 @@ async def ask(runtime, *, referral_id=REFERRAL, notice="referral_received", **va
         lines=("We are checking the insurance.",),
         patient=PatientCard(family_name="ZZTEST", given_names=("Anna",)),
     )
-    event = EmrDeliveryRequested(
+    bare = EmrDeliveryRequested(
         occurred_at=runtime.clock(),
         referral_id=referral_id,
         clinic_id=CLINIC,
@@ -80,7 +84,8 @@ async def ask(runtime, *, referral_id=REFERRAL, notice="referral_received", **va
         referral_status="received",
         happened_at=runtime.clock(),
         **values,
-    ).with_sealed(runtime.sealer, content)
+    )
+    event = bare.model_copy(update={"sealed": bare.with_sealed(runtime.sealer, content).sealed})
     async with runtime.db.begin() as tx:
         await request.request_delivery(tx, event, runtime.clock())
     return event
@@ -299,6 +304,7 @@ async def test_an_emr_that_is_down_is_left_alone_for_longer_each_time(runtime, e
     await ask(runtime)
     await ask(runtime, referral_id=uuid4())
     rests = []
+    row: dict[str, Any] = {}
     for _ in range(8):
         await go(sender)
         row = await one_row(runtime, links_table)
@@ -560,3 +566,25 @@ async def test_trouble_on_one_link_is_logged_and_the_loop_goes_on(runtime, emr):
     await go(sender)
     assert sender._tasks == {}
     assert (await one_row(runtime))["state"] == "sending"
+
+
+async def test_a_notice_echoes_the_numbers_of_the_message_that_the_referral_came_by(
+    runtime, emr, sender
+):
+    first_by_id = replace(link(host="127.0.0.1", port=1), id=f"{CLINIC}/a-first")
+    came_by = replace(link(host=emr.host, port=emr.port), sending_facility="NORTH")
+    async with runtime.db.begin() as tx:
+        await links.replace(tx, CLINIC, [replace(first_by_id, sending_facility="X"), came_by])
+        raw = referral(number="RF-1^EPIC^^").replace(b"77^^^NORTH^MR", b"77^^^NORTH^MR~8^^^S^^")
+        await receive(tx, [raw], sealer=runtime.sealer, now=runtime.clock())
+    await interpret_next(runtime)
+    (message,) = await rows_of(runtime, messages)
+    async with runtime.db.begin() as tx:
+        await attach_referral(tx, message["id"], REFERRAL)
+    await ask(runtime)
+    await go(sender)
+    (received,) = emr.received
+    sent = read(received.message)
+    assert sent.first("PID").field(3) == "77^^^NORTH^MR~8^^^S^^"
+    assert sent.first("ORC").field(2) == "RF-1^EPIC^^"
+    assert sent.first("OBR").field(2) == "RF-1^EPIC^^"

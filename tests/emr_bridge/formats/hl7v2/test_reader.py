@@ -212,6 +212,19 @@ def test_the_same_name_is_read_in_every_charset(declared, codec, default, charse
     assert message.to_bytes() == raw
 
 
+@pytest.mark.parametrize(
+    ("declared", "meant"), [("8859/1", "\u00e9"), ("", "\u00e9"), ("ASCII", "\u00e9")]
+)
+def test_escaped_bytes_are_read_in_the_declared_charset_or_the_links(declared, meant):
+    raw = f"MSH|^~\\&|A|||||||||||||||{declared}\rNTE|1||\\XE9\\".encode()
+    assert read(raw, default_charset="cp1252").first("NTE").text(3) == meant
+
+
+def test_a_link_whose_default_is_plain_ascii_reads_escaped_bytes_as_utf_8():
+    found = read(rb"MSH|^~\&|A" + b"\r" + rb"NTE|1||\XC3A9\\", default_charset="ascii")
+    assert (found.first("NTE").text(3) or "").startswith("\u00e9")
+
+
 def test_bytes_that_no_western_page_knows_are_still_text():
     assert decode(b"\x81\x8d\xff").charset == "latin-1"
 

@@ -1,6 +1,7 @@
 """What we send: valid by hl7apy for each kind of notice, the sender's numbers echoed byte for byte."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -64,7 +65,7 @@ def outgoing(notice="referral_received", *, of=None, **values) -> Outgoing:
         ),
         appointment_place="12 Elm St, Portland",
     )
-    given = {
+    given: dict[str, Any] = {
         "control_id": "0" * 20,
         "made_at": NOW,
         "own": ("REFERRALLOOP", "PHARMACY"),

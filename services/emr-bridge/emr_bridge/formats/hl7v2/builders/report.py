@@ -44,7 +44,7 @@ def _order(order: Message, outgoing: Outgoing) -> None:
 
 
 def _observations(outgoing: Outgoing) -> list[dict[int, str]]:
-    """The status as a code, then the words, a line each."""
+    """Say the status as a code, then the words, a line each."""
     request, content = outgoing.request, outgoing.content
     code = escaped(request.referral_status)
     words = escaped(request.referral_status.replace("_", " ").capitalize())
