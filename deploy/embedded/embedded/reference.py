@@ -9,9 +9,9 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import emr_bridge.settings
 from pydantic_settings import BaseSettings
 
+import emr_bridge.settings
 import intake.settings
 import notifications.settings
 from common.events import schemas

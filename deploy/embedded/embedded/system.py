@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import emr_bridge.app
-import emr_bridge.settings
 from fastapi import FastAPI
 
+import emr_bridge.app
+import emr_bridge.settings
 import intake.app
 import intake.settings
 import notifications.app

@@ -31,6 +31,7 @@ class Update:
     """One notice, with all that was done to get it to the clinic."""
 
     notice: Row
+    title: str
     deliveries: tuple[Row, ...]
     promise: Row | None
 
@@ -62,7 +63,9 @@ async def updates(desk: Desk) -> list[Update]:
     found = []
     for notice_id, rows in by_notice.items():
         notice = await desk.read(f"/notifications/v1/notices/{notice_id}")
-        found.append(Update(notice, tuple(rows), promises.get(notice_id)))
+        content = await desk.read(f"/notifications/v1/notices/{notice_id}/content")
+        told = promises.get(notice_id)
+        found.append(Update(notice, content["title"], tuple(rows), told))
     return sorted(found, key=lambda update: update.notice["happened_at"])
 
 
@@ -93,11 +96,10 @@ def _cells(update: Update) -> tuple[str, ...]:
     way = " → ".join(f"{d['channel']} {MARKS.get(d['state'], '…')}" for d in update.deliveries)
     attempts = str(sum(d["attempts"] for d in update.deliveries))
     fate = FATES.get(update.promise["state"], "?") if update.promise else "[dim]none owed[/dim]"
-    name = update.notice["name"].replace("_", " ")
     return (
         update.notice["clinic_id"],
         update.notice["referral_code"],
-        name,
+        update.title,
         way,
         attempts,
         _spoken(update.taken),

@@ -29,6 +29,10 @@ from simulators.fax_gateway import Account, Gateway
 SETTLE_SECONDS = 90.0
 """Real seconds that the last updates may take after the story's end."""
 
+USUAL = "http://127.0.0.1:8000"
+LINKS = 2
+"""How many EMR links the clinics bring; a message before its link is known waits for a person."""
+
 WIDTH_OF_A_FILE = 132
 out = Console()
 if not out.is_terminal:
@@ -56,7 +60,7 @@ async def _play(folder: Path, *, speed: float, stay: bool) -> int:
         told = await _watch(stage)
         referrals = (await stage.desk.read("/intake/v1/referrals?limit=100"))["items"]
         verdict = _verdict(told, len(referrals), outside)
-        _say_where_to_look(folder, system, referrals[-1]["id"])
+        _say_where_to_look(folder, referrals[-1]["id"])
         for line in verdict:
             out.print(f"[red]✗ {line}[/red]")
         if stay:
@@ -184,6 +188,8 @@ async def _import_clinics(desk: Desk, outside: Outside) -> None:
         response = await desk.http.put(path, json=body_of(clinic))
         if response.is_error:
             raise StoryBroken(f"{path}: {response.status_code} {response.text}")
+    while len((await desk.read("/emr-bridge/v1/links"))["items"]) < LINKS:  # noqa: ASYNC110 - asked by HTTP
+        await asyncio.sleep(0.1)
 
 
 async def _watch(stage: Stage) -> list[Update]:
@@ -236,11 +242,11 @@ def _verdict(told: Sequence[Update], referrals: int, outside: Outside) -> list[s
     return faults
 
 
-def _say_where_to_look(folder: Path, system: System, referral: str) -> None:
+def _say_where_to_look(folder: Path, referral: str) -> None:
     out.print("\n[bold]Where to look[/bold]")
     out.print(f"  the fax pages      {folder / 'faxes'}/  (PDF and PNG)")
     out.print(f"  the event topics   DATA_DIR={folder} .venv/bin/referral-loop events tail")
     out.print(f"  the APIs and data  make run DATA={folder}   then")
-    out.print(f"    timeline         {system.url}/intake/v1/referrals/{referral}/timeline")
-    out.print(f"    API docs         {system.url}/intake/docs  {system.url}/notifications/docs")
+    out.print(f"    timeline         {USUAL}/intake/v1/referrals/{referral}/timeline")
+    out.print(f"    API docs         {USUAL}/intake/docs  {USUAL}/notifications/docs")
     out.print(f"  what was logged    {folder / 'printed.log'}\n", highlight=False)
