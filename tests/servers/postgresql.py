@@ -102,8 +102,12 @@ class LocalServer:
         try:
             self._version(binaries)
         except (OSError, subprocess.CalledProcessError):
-            copied = self.folder / "server"
+            package = binaries.parent.parent
+            libraries = package.with_name(f"{package.name}.libs")  # where a wheel keeps them
+            copied = self.folder / "server" / package.name / binaries.parent.name
             shutil.copytree(binaries.parent, copied, symlinks=True)
+            if libraries.is_dir():
+                shutil.copytree(libraries, self.folder / "server" / libraries.name)
             return copied / "bin"
         return binaries
 

@@ -56,8 +56,11 @@ class KafkaEventLog:
             async with bounded("answer", self._settings.timeout_seconds):
                 await consumer.start()
                 ends = await consumer.end_offsets(places)
-            while follow or await _is_before(consumer, ends):
-                found = await consumer.getmany(timeout_ms=FOLLOW_MILLISECONDS)
+            while True:
+                async with bounded("hand out records", self._settings.timeout_seconds):
+                    if not follow and not await _is_before(consumer, ends):
+                        return
+                    found = await consumer.getmany(timeout_ms=FOLLOW_MILLISECONDS)
                 for record in (r for batch in found.values() for r in batch):
                     yield as_record(record, prefix=self._settings.prefix)
         finally:

@@ -184,13 +184,20 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aio
 
 
 def as_record(found: Any, *, prefix: str) -> Record:
-    """Return aiokafka's record as ours, under the topic's name without the prefix."""
+    """Return aiokafka's record as ours, under the topic's name without the prefix.
+
+    Anything may stand on a topic: what is no text is replaced, so that the reader can set it aside.
+    """
     return Record(
         topic=found.topic.removeprefix(prefix),
         partition=found.partition,
         offset=found.offset,
-        key=(found.key or b"").decode(),
+        key=_text(found.key),
         value=found.value or b"",
-        headers={name: (value or b"").decode() for name, value in found.headers},
+        headers={name: _text(value) for name, value in found.headers},
         appended_at=datetime.fromtimestamp(found.timestamp / 1000, UTC),
     )
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode(errors="replace").replace("\0", "\ufffd")
