@@ -55,9 +55,8 @@ async def add_all(tx: Transaction, rows: Sequence[NewMessage]) -> set[UUID]:
     """Keep those whose key is new, in their order; return the ids of the kept."""
     if not rows:
         return set()
-    values = [_values(row) for row in rows]
-    kept = insert_new(tx, messages).values(values).returning(messages.c.id)
-    return set(await tx.scalars(kept))
+    kept = insert_new(tx, messages).returning(messages.c.id)
+    return set(await tx.scalars(kept, [_values(row) for row in rows]))
 
 
 async def kept_answers(tx: Transaction, keys: Sequence[str]) -> dict[str, tuple[str, bytes]]:
