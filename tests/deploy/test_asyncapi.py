@@ -131,15 +131,6 @@ def test_the_text_reads_back_as_the_document():
     assert yaml.safe_load(asyncapi.page()) == DOCUMENT
 
 
-def test_a_stale_document_is_named_and_left_alone_by_the_check(tmp_path, capsys):
-    path = tmp_path / "reference" / "asyncapi.yaml"
-    assert asyncapi.main(["--check"], path) == 1
-    assert str(path) in capsys.readouterr().err
-    assert not path.exists()
-    assert asyncapi.main([], path) == 0
-    assert asyncapi.main(["--check"], path) == 0
-
-
 @pytest.fixture(scope="session")
 def parser() -> Path:
     """The folder in which npm keeps the official parser, outside the tree."""

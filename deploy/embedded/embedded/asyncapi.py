@@ -1,9 +1,5 @@
-"""The AsyncAPI 3.0 document: every topic as declared, every event on it and its JSON Schema.
+"""The AsyncAPI 3.0 document: every topic as declared, every event on it and its JSON Schema."""
 
-`python -m embedded.asyncapi` writes it; with `--check` it leaves with 1 when the file is out of date.
-"""
-
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -213,20 +209,3 @@ def _schemas() -> Json:
         models, ref_template=SCHEMAS + "{model}", schema_generator=_Schema
     )
     return dict(sorted(definitions["$defs"].items()))
-
-
-def main(arguments: list[str], path: Path = PATH) -> int:
-    """Write or check; return the exit code."""
-    text = page()
-    if path.exists() and path.read_text() == text:
-        return 0
-    if "--check" in arguments:
-        sys.stderr.write(f"out of date, run `make docs`: {path}\n")
-        return 1
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

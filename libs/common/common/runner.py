@@ -16,7 +16,7 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 import uvicorn
@@ -45,7 +45,8 @@ RELAY_SECONDS = 1.0
 DRAIN_SECONDS = 10.0
 """How long each part of a stop may take: loops to end, open requests to be answered."""
 
-Build = Callable[[ServiceSettings, Runtime], Service]
+Own = TypeVar("Own", bound=ServiceSettings)
+"""The settings of one service."""
 
 
 class QuietServer(uvicorn.Server):
@@ -75,22 +76,34 @@ def open_runtime(
     )
 
 
-def main(name: str, settings: ServiceSettings, build: Build) -> None:
-    """Run one service until it is told to stop; exit with a sentence where it must not start."""
+def main(name: str, settings: Own, build: Callable[[Own, Runtime], Service]) -> None:
+    """Run one service until it is told to stop; with the argument `migrate` only bring its database up to date.
+
+    Exits with a sentence where it must not start.
+    """
     try:
         shared = SharedSettings()
         logs.configure(level=shared.log_level, form=shared.log_format)
         check_exposure(settings.host, settings.api_token)
-        runtime = open_runtime(name, settings, shared, log=open_log(shared))
-        service = build(settings, runtime)
+        service = build(settings, open_runtime(name, settings, shared, log=open_log(shared)))
         if settings.api_token:
             service.api.add_middleware(BearerToken, token=settings.api_token)
-        embedded = runtime.db.is_sqlite
-        until_stopped(
-            run([service], service.api, host=settings.host, port=settings.port, migrate=embedded)
-        )
+        if sys.argv[1:] == ["migrate"]:
+            until_stopped(_migrate(service))
+        else:
+            until_stopped(_serve_alone(service, settings))
     except Misconfigured as error:
         sys.exit(f"{name}: {error}")
+
+
+async def _migrate(service: Service) -> None:
+    async with opened([service], migrate=True):
+        log.info("migrated", service=service.name)
+
+
+async def _serve_alone(service: Service, settings: ServiceSettings) -> None:
+    embedded = service.runtime.db.is_sqlite
+    await run([service], service.api, host=settings.host, port=settings.port, migrate=embedded)
 
 
 def until_stopped(running: Coroutine[Any, Any, None]) -> None:
