@@ -109,6 +109,19 @@ async def test_a_worker_that_dies_after_it_submitted_does_not_make_the_page_go_t
     assert await desk.states() == [("fax", "confirmed")]
 
 
+async def test_what_a_dead_worker_left_is_unknown_and_is_asked_about_with_patience(
+    desk: Desk,
+) -> None:
+    await received(desk)
+    await take_ready(desk.runtime, "fax", means=desk.means, pace=PACE)
+    desk.clock.advance(AFTER_LEASE)
+    desk.gateway.away = True
+    assert await desk.watch_faxes()
+
+    assert await desk.states() == [("fax", "unknown")]
+    assert not await desk.watch_faxes()
+
+
 async def test_a_worker_that_dies_while_it_asks_costs_only_its_lease(desk: Desk) -> None:
     await received(desk)
     await desk.send_faxes()
