@@ -12,8 +12,8 @@ from common.idempotency import IdempotentRoute
 from common.ids import new_id
 from intake.api import bodies
 from intake.api.given import OrderDep
+from intake.api.shapes import ReferralOut
 from intake.api.submission import AnswerIn
-from intake.api.views import ReferralOut
 from intake.domain import endings, holds, progress, scheduling, shipment
 from intake.domain.appointment import Appointment
 from intake.handlers import ask, correct, ship

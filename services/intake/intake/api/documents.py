@@ -12,7 +12,7 @@ from common.errors import FieldError, Invalid
 from common.http import PROBLEMS
 from common.idempotency import IdempotentRoute
 from intake.api.given import Base, DeskDep
-from intake.api.views import Out
+from intake.api.shapes import Out
 from intake.domain.papers import MEDIA_TYPES
 from intake.handlers import file
 from intake.handlers.file import Upload

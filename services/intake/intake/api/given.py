@@ -13,7 +13,7 @@ from common.database import Transaction
 from common.dependencies import Now, Tx
 from common.errors import Stale
 from intake.api import views
-from intake.api.views import ReferralOut
+from intake.api.shapes import ReferralOut
 from intake.domain.referral import Decided
 from intake.handlers import record
 from intake.handlers.card import Said

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from common.http import PROBLEMS
 from intake.api.bodies import PriorAuthorizationIn
 from intake.api.given import OrderDep
-from intake.api.views import ReferralOut
+from intake.api.shapes import ReferralOut
 from intake.domain.authorizing import PaChange
 from intake.domain.prior_authorization import AppealLevel
 from intake.handlers import authorize

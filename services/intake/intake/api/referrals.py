@@ -14,9 +14,9 @@ from common.http import PROBLEMS
 from common.idempotency import IdempotentRoute
 from intake.api import views, wording
 from intake.api.given import Base, DeskDep, etag
+from intake.api.shapes import EntryOut, Page, ReferralLine, ReferralOut
 from intake.api.strict import NO_NUL, Moment
 from intake.api.submission import SubmissionIn
-from intake.api.views import EntryOut, Page, ReferralLine, ReferralOut
 from intake.domain.referral import Status
 from intake.handlers.submit import submit
 from intake.store import clinics, listing, timeline

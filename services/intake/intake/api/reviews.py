@@ -13,8 +13,8 @@ from common.http import PROBLEMS
 from common.idempotency import IdempotentRoute
 from intake.api.bodies import Text
 from intake.api.given import Base, DeskDep
+from intake.api.shapes import Out
 from intake.api.strict import STRICT, Strict
-from intake.api.views import Out
 from intake.handlers.resolve import resolve
 from intake.store import reviews
 
