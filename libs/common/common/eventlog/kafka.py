@@ -11,13 +11,14 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
-from common.eventlog.kafka_connection import REQUEST_SECONDS, bounded, options, partitions
+from common.eventlog.kafka_connection import bounded, options, partitions
 from common.eventlog.kafka_producer import KafkaProducer
 from common.eventlog.kafka_settings import KafkaSettings, read_settings
 from common.eventlog.kafka_subscription import KafkaSubscription, as_record
 from common.eventlog.port import NewRecord, Record
 
 FOLLOW_MILLISECONDS = 500
+REQUEST_MILLISECONDS = 15_000
 
 
 class KafkaEventLog:
@@ -97,6 +98,7 @@ class KafkaEventLog:
 
     def _consumer(self, **more: Any) -> AIOKafkaConsumer:
         session = int(self._settings.session_seconds * 1000)
+        rebalance = int(self._settings.drain_seconds * 1500)  # the others wait so long for one
         return AIOKafkaConsumer(
             **options(self._settings),
             enable_auto_commit=False,
@@ -105,9 +107,8 @@ class KafkaEventLog:
             session_timeout_ms=session,
             heartbeat_interval_ms=session // 4,
             partition_assignment_strategy=(_sticky(),),
-            # The others wait so long for a member that drains; it must be out before.
-            rebalance_timeout_ms=int(self._settings.drain_seconds * 1500),
-            request_timeout_ms=int(REQUEST_SECONDS * 1000),
+            rebalance_timeout_ms=rebalance,
+            request_timeout_ms=rebalance + REQUEST_MILLISECONDS,  # a join is answered after it
             **more,
         )
 

@@ -12,9 +12,6 @@ from aiokafka.errors import KafkaError
 from common.errors import Misconfigured, Retry
 from common.eventlog.kafka_settings import KafkaSettings
 
-REQUEST_SECONDS = 40.0
-"""One request may take this long: joining a group waits for the slowest member to let go."""
-
 
 def options(settings: KafkaSettings) -> dict[str, Any]:
     """Return the arguments that all of aiokafka's clients take."""
