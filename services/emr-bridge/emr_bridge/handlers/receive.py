@@ -122,11 +122,11 @@ async def _keep(
     """Keep what is new; return the answers, also of what was there with the same bytes."""
     rows = [_row(arrival, senders.get(arrival.id), sealer, now) for arrival in arrivals]
     kept = await messages.add_all(tx, rows)
-    for row in rows:
-        if row.id in kept:
-            await outbox.append(tx, _received(row, now), now=now)
-            _note(row)
-    answers = {row.id: row.ack for row in rows if row.id in kept}
+    new = [row for row in rows if row.id in kept]
+    await outbox.append_all(tx, [_received(row, now) for row in new], now=now)
+    for row in new:
+        _note(row)
+    answers = {row.id: row.ack for row in new}
     repeats = [row for row in rows if row.id not in kept]
     if repeats:
         before = await messages.kept_answers(tx, [row.dedup_key for row in repeats])
