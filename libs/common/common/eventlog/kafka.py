@@ -9,16 +9,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
-from common.eventlog.kafka_connection import bounded, options, partitions
+from common.eventlog.kafka_connection import bounded, partitions
+from common.eventlog.kafka_consumer import new_consumer
 from common.eventlog.kafka_producer import KafkaProducer
 from common.eventlog.kafka_settings import KafkaSettings, read_settings
 from common.eventlog.kafka_subscription import KafkaSubscription, as_record
 from common.eventlog.port import NewRecord, Record
 
 FOLLOW_MILLISECONDS = 500
-REQUEST_MILLISECONDS = 15_000
 
 
 class KafkaEventLog:
@@ -39,7 +38,7 @@ class KafkaEventLog:
     ) -> AsyncGenerator[KafkaSubscription]:
         """Be ready to join a group, as the first fetch does. Retry where a topic does not exist."""
         await partitions(self._settings, self._named(topics))
-        consumer = self._consumer(group_id=self._settings.prefix + group)
+        consumer = new_consumer(self._settings, group_id=self._settings.prefix + group)
         subscription = KafkaSubscription(consumer, self._settings, topics=topics, group=group)
         try:
             async with bounded("let the member in", self._settings.timeout_seconds):
@@ -51,7 +50,7 @@ class KafkaEventLog:
     async def read(self, topics: Sequence[str], *, follow: bool) -> AsyncGenerator[Record]:
         """Read every partition from its first record on, without a group."""
         places = await partitions(self._settings, self._named(topics))
-        consumer = self._consumer()
+        consumer = new_consumer(self._settings)
         consumer.assign(places)
         try:
             async with bounded("answer", self._settings.timeout_seconds):
@@ -70,7 +69,7 @@ class KafkaEventLog:
     async def lag(self, topics: Sequence[str], *, group: str) -> Mapping[str, int]:
         """Subtract what the group committed from the end of each partition, without joining it."""
         places = await partitions(self._settings, self._named(topics))
-        consumer = self._consumer(group_id=self._settings.prefix + group)
+        consumer = new_consumer(self._settings, group_id=self._settings.prefix + group)
         try:
             async with bounded("answer", self._settings.timeout_seconds):
                 await consumer.start()
@@ -96,35 +95,10 @@ class KafkaEventLog:
     def _named(self, topics: Sequence[str]) -> list[str]:
         return [self._settings.prefix + topic for topic in topics]
 
-    def _consumer(self, **more: Any) -> AIOKafkaConsumer:
-        session = int(self._settings.session_seconds * 1000)
-        rebalance = int(self._settings.drain_seconds * 1500)  # the others wait so long for one
-        return AIOKafkaConsumer(
-            **options(self._settings),
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=int(self._settings.fetch_wait_seconds * 1000),
-            session_timeout_ms=session,
-            heartbeat_interval_ms=session // 4,
-            partition_assignment_strategy=(_sticky(),),
-            rebalance_timeout_ms=rebalance,
-            request_timeout_ms=rebalance + REQUEST_MILLISECONDS,  # a join is answered after it
-            **more,
-        )
-
 
 def open_kafka(url: str, **secrets: Any) -> KafkaEventLog:
     """Return the log of a `kafka://` URL; the secrets are those of `read_settings`."""
     return KafkaEventLog(read_settings(url, **secrets))
-
-
-def _sticky() -> type[StickyPartitionAssignor]:
-    """Return an assignor of one consumer: aiokafka's keeps what its member holds on the class."""
-
-    class Own(StickyPartitionAssignor):  # type: ignore[misc]  # aiokafka has no types
-        pass
-
-    return Own
 
 
 async def _is_before(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:

@@ -11,19 +11,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from common.errors import Retry
 from common.eventlog.kafka_connection import bounded
+from common.eventlog.kafka_consumer import ExpendableConsumer
 from common.eventlog.kafka_settings import KafkaSettings
 from common.eventlog.kafka_watchdog import Watchdog
 from common.eventlog.port import Record
 
 log = structlog.get_logger()
 
-LEAVE_SECONDS = 10.0
 ANSWER_SECONDS = 5.0
 GRACE_SECONDS = 0.05
 
@@ -47,7 +47,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aio
 
     def __init__(
         self,
-        consumer: AIOKafkaConsumer,
+        consumer: ExpendableConsumer,
         settings: KafkaSettings,
         *,
         topics: Sequence[str],
@@ -116,13 +116,19 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aio
         log.info("kafka_partitions_assigned", group=self._group, count=len(assigned))
 
     async def leave(self) -> None:
-        """Commit what is owed and leave the group, for a bounded time."""
+        """Commit what is owed and leave the group, in bounded time also without a broker."""
+        patience = min(ANSWER_SECONDS, self._settings.timeout_seconds)
         try:
-            async with bounded("let go of the member", LEAVE_SECONDS):
+            async with bounded("take the last offsets", patience):
                 await self._settle()
+        except Retry as error:
+            log.warning("kafka_offsets_lost", group=self._group, exc_info=error)
+        try:
+            async with bounded("let go of the member", patience):
                 await self._consumer.stop()
         except Retry as error:
-            log.warning("kafka_member_lost", group=self._group, exc_info=error)
+            log.warning("kafka_member_abandoned", group=self._group, exc_info=error)
+            await self._consumer.abandon()
 
     async def _poll(self, limit: int, seconds: float) -> Mapping[TopicPartition, Sequence[Any]]:
         """Ask aiokafka once the partitions are placed: in a rebalance it would wait for the end of it."""
