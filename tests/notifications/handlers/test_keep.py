@@ -50,6 +50,34 @@ async def test_a_fax_at_the_gateway_is_left_to_finish_beside_the_next_channel(de
     assert await desk.states() == [("fax", "submitted"), ("emr", "queued")]
 
 
+async def test_once_at_risk_each_failed_attempt_brings_in_the_next_channel(desk: Desk) -> None:
+    """An EMR that is silent and a fax that is always busy: the webhook must still be in time."""
+    await desk.know(
+        channels=("emr", "fax", "webhook"),
+        hl7_links=(hl7_link(),),
+        webhook_url="https://clinic.example/hook",
+    )
+    desk.gateway.results = [FailureClass.BUSY] * 3
+    await desk.happen(ReferralReceived)
+    await desk.hand_to_emr()
+    await desk.pass_time(timedelta(minutes=45))
+    await desk.send_faxes()
+    desk.clock.advance(timedelta(minutes=1))
+    await desk.watch_faxes()
+
+    assert await desk.states() == [("emr", "submitted"), ("fax", "queued"), ("webhook", "queued")]
+
+
+async def test_before_that_a_failed_attempt_is_only_tried_again(desk: Desk) -> None:
+    await desk.know(**EMR_AND_FAX)
+    desk.gateway.results = [FailureClass.BUSY]
+    await desk.happen(ReferralReceived)
+    await desk.send_faxes()
+    desk.clock.advance(timedelta(minutes=1))
+    await desk.watch_faxes()
+    assert await desk.states() == [("fax", "queued")]
+
+
 async def test_what_waits_keeps_waiting_where_no_other_channel_is_left(desk: Desk) -> None:
     await desk.know()
     desk.gateway.results = [FailureClass.BUSY]

@@ -14,7 +14,7 @@ from notifications.domain.delivery import LIVE, DeliveryState
 from notifications.handlers import route
 from notifications.handlers.means import Means
 from notifications.handlers.withdraw import withdraw
-from notifications.store import attempts, clinics, deliveries, notices, tasks
+from notifications.store import attempts, clinics, deliveries, notices, promises, tasks
 from notifications.store.tasks import TaskKind
 
 log = structlog.get_logger()
@@ -50,7 +50,8 @@ async def try_again(
 ) -> None:
     """End an attempt: the next is due `at`, or this channel gives up (None).
 
-    What nobody waits for any more is withdrawn instead.
+    What nobody waits for any more is withdrawn instead. Once a promise is at risk, each failed
+    attempt brings in the next channel at once, while this one is tried again as planned.
     """
     notice = await notices.lock(tx, row["notice_id"])
     await attempts.end(tx, row["attempt_id"], failure.reason, now=now, code=failure.code)
@@ -61,6 +62,17 @@ async def try_again(
     else:
         again = {"next_attempt_at": max(at, now), "reason": failure.reason, "code": failure.code}
         await deliveries.move(tx, row["id"], DeliveryState.QUEUED, **again)
+        if await promises.is_pressing(tx, notice["id"]):
+            await _hurry(tx, notice, row, means=means, now=now)
+
+
+async def _hurry(
+    tx: Transaction, notice: RowMapping, row: RowMapping, *, means: Means, now: datetime
+) -> None:
+    """Begin the next channel beside this one: with little time left a retry alone is too slow."""
+    clinic = await clinics.get(tx, notice["clinic_id"], sealer=means.sealer)
+    series = row["series"]
+    await route.begin_next(tx, notice, clinic, means.configured, series=series, now=now)
 
 
 def is_wanted(notice: RowMapping, row: RowMapping) -> bool:

@@ -60,6 +60,13 @@ async def of_notice(tx: Transaction, notice_id: UUID) -> Sequence[RowMapping]:
     return (await tx.execute(query.order_by(promises.c.id))).mappings().all()
 
 
+async def is_pressing(tx: Transaction, notice_id: UUID) -> bool:
+    """Return whether a promise of the notice is at risk, or broken and still to be made good."""
+    pressing = promises.c.state.in_((PromiseState.AT_RISK, PromiseState.BROKEN))
+    query = select(promises.c.id).where(promises.c.notice_id == notice_id, pressing).limit(1)
+    return await tx.scalar(query) is not None
+
+
 async def deliver_late(tx: Transaction, promise_id: UUID, *, at: datetime) -> None:
     """Record beside a broken promise that the clinic was told in the end."""
     mine = (promises.c.id == promise_id) & promises.c.delivered_at.is_(None)
