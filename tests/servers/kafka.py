@@ -1,5 +1,6 @@
 """Kafka for tests: a URL, Apache Kafka by deploy/kafka/local, or Tansu from a wheel; and what each can do."""
 
+import contextlib
 import enum
 import importlib.util
 import json
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
@@ -68,6 +70,16 @@ class KafkaServer:
         """Start it again where it was."""
         assert isinstance(self.local, LocalKafka)
         self.local.start()
+
+    @contextlib.contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Let it answer nobody, with every connection open, and then go on."""
+        assert isinstance(self.local, LocalKafka)
+        os.kill(self.local.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.local.pid, signal.SIGCONT)
 
     def close(self) -> None:
         """End what is ours."""

@@ -136,6 +136,30 @@ async def test_a_broker_that_is_killed_and_started_again_costs_time_and_nothing_
     await hasty.close()
 
 
+async def test_a_member_that_leaves_a_broker_that_hangs_leaves_nothing_behind(kafka, log, url):
+    """INVARIANT: an abandoned member sends no more heartbeats; else it would hold partitions unread."""
+    kafka.needs(Can.RESTART)
+    hasty = open_kafka(url.replace("timeout_seconds=15", "timeout_seconds=1"))
+    await send(hasty, range(3))
+    before = asyncio.all_tasks()
+    async with contextlib.AsyncExitStack() as stack:
+        left = await stack.enter_async_context(hasty.subscribe(["t"], group="g"))
+        records = await take(left, 3)
+        with kafka.hanging():
+            began = time.monotonic()
+            with pytest.raises(Retry):
+                await left.commit(records)
+            with pytest.raises(Retry):
+                await send(hasty, range(3, 6))
+            await stack.aclose()
+            assert time.monotonic() - began < 10
+    assert asyncio.all_tasks() <= before
+    await hasty.close()
+    await send(log, range(6, 26))
+    async with member(log) as got:
+        await until(lambda: {int(v) for v in values(got)} >= set(range(6, 26)))
+
+
 async def persist(log: KafkaEventLog, records: list[NewRecord]) -> None:
     """Append again and again until it is taken, as the relay does."""
     async with asyncio.timeout(20):
