@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import shutil
-import socket
 from collections.abc import AsyncGenerator, Generator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -20,11 +19,9 @@ from embedded.clinic_file import body_of, read_clinics
 from embedded.demo import board, story
 from embedded.demo.board import Update
 from embedded.demo.desk import Desk, StoryBroken
+from embedded.demo.outside import Outside, overrides, standing_in
 from embedded.demo.story import REFERRALS, Stage
-from embedded.system import Overrides, System, compose
-from simulators import emr, fax_gateway, webhook_receiver
-from simulators.emr import down
-from simulators.fax_gateway import Account, Gateway
+from embedded.system import System, compose
 
 SETTLE_SECONDS = 90.0
 """Real seconds that the last updates may take after the story's end."""
@@ -54,7 +51,7 @@ def run(folder: Path, *, speed: float, stay: bool) -> int:
 
 async def _play(folder: Path, *, speed: float, stay: bool) -> int:
     clock = accelerated(speed, utc_now() - timedelta(hours=4))
-    async with _outside(folder) as outside, _serving(folder, outside, clock) as system:
+    async with standing_in(folder) as outside, _serving(folder, outside, clock) as system:
         stage = await _stage(system, outside, clock, speed)
         await _import_clinics(stage.desk, outside)
         told = await _watch(stage)
@@ -71,38 +68,10 @@ async def _play(folder: Path, *, speed: float, stay: bool) -> int:
     return 1 if verdict else 0
 
 
-class Outside:
-    """The stand-ins for the world outside, running."""
-
-    def __init__(
-        self,
-        gateway: Gateway,
-        emrs: tuple[emr.EmrServer, emr.EmrServer],
-        hooks: tuple[webhook_receiver.Receiver, webhook_receiver.Receiver],
-    ) -> None:
-        """Take the fax gateway, Lakeside's and Pine Street's EMR, Harbor's and Pine Street's receiver."""
-        self.gateway = gateway
-        self.lakeside, self.pine = emrs
-        self.harbor_hook, self.pine_hook = hooks
-
-
-@contextlib.asynccontextmanager
-async def _outside(folder: Path) -> AsyncGenerator[Outside]:
-    secret = webhook_receiver.new_secret()
-    async with (
-        fax_gateway.running(folder=folder / "faxes") as gateway,
-        emr.running() as lakeside,
-        emr.running(then=down()) as pine,
-        webhook_receiver.running(secret=secret) as harbor_hook,
-        webhook_receiver.running(secret=secret) as pine_hook,
-    ):
-        yield Outside(gateway, (lakeside, pine), (harbor_hook, pine_hook))
-
-
 @contextlib.asynccontextmanager
 async def _serving(folder: Path, outside: Outside, clock: Clock) -> AsyncGenerator[System]:
     shared = SharedSettings(data_dir=folder, event_log_url=None)
-    system = compose(_overrides(outside, folder), shared=shared, clock=clock)
+    system = compose(overrides(outside, folder), shared=shared, clock=clock)
     stop = asyncio.Event()
     running = asyncio.create_task(system.run(stop))
     try:
@@ -111,44 +80,6 @@ async def _serving(folder: Path, outside: Outside, clock: Clock) -> AsyncGenerat
     finally:
         stop.set()
         await running
-
-
-def _overrides(outside: Outside, folder: Path) -> Overrides:
-    port, mllp_port = _port_near(8000), _port_near(2575)
-    account = Account()
-    url = f"http://127.0.0.1:{port}"
-    return Overrides(
-        intake={"database_url": None},
-        emr_bridge={"database_url": None, "mllp_port": mllp_port},
-        notifications={
-            "database_url": None,
-            "pharmacy_name": "Riverside Specialty Pharmacy",
-            "pharmacy_phone": "+13125550199",
-            "referral_url": url + "/intake/v1/referrals/{referral_id}",
-            "sinch_base_url": outside.gateway.base_url,
-            "sinch_project_id": account.project_id,
-            "sinch_key_id": account.key_id,
-            "sinch_key_secret": account.key_secret,
-            "fax_from_number": "+13125550198",
-            "callback_base_url": f"{url}/notifications",
-            "callback_secret": f"demo-{folder.name}-callback-secret",
-            "webhook_allow_loopback": True,
-            "tick_seconds": 0.1,
-        },
-        embedded={"port": port},
-    )
-
-
-def _port_near(wanted: int) -> int:
-    """Return the usual port, or a free one where another program has it."""
-    for candidate in (wanted, 0):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", candidate))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise StoryBroken("no free port on 127.0.0.1")
 
 
 async def _until_ready(system: System, running: asyncio.Task[None]) -> None:
