@@ -1,6 +1,6 @@
 """The prior authorization's table, against a second one written by hand."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import product
 
 import pytest
@@ -113,17 +113,33 @@ def test_an_appeal_cannot_go_to_the_same_level_again():
         appealed(2, level=AppealLevel.FIRST)
 
 
-def test_why_a_plan_denied_is_kept_through_the_appeal_and_forgotten_by_the_approval():
-    why = PaDetails(denial_reason=DenialReason.STEP_THERAPY_NOT_MET)
-    submitted = an_authorization(state=PaState.SUBMITTED)
-    denied = submitted.to(PaState.DENIED, why, level=None, now=NOW)
-    appeal = denied.to(PaState.APPEAL_SUBMITTED, NO_DETAILS, level=None, now=NOW)
-    approved = appeal.to(PaState.APPEAL_APPROVED, why, level=None, now=NOW)
-    assert [pa.details.denial_reason for pa in (denied, appeal, approved)] == [
-        DenialReason.STEP_THERAPY_NOT_MET,
-        DenialReason.STEP_THERAPY_NOT_MET,
-        None,
-    ]
+DECISION = PaDetails(
+    payer="Prairie",
+    decided_on=date(2026, 4, 1),
+    appeal_deadline=date(2026, 5, 1),
+    denial_reason=DenialReason.STEP_THERAPY_NOT_MET,
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kept"),
+    [
+        ("denied", "denied", DECISION),
+        ("denied", "appeal_submitted", DECISION),
+        ("denied", "cancelled", DECISION),
+        ("appeal_submitted", "pended_info", DECISION),
+        (
+            "appeal_submitted",
+            "appeal_denied",
+            PaDetails(payer="Prairie", denial_reason=DenialReason.STEP_THERAPY_NOT_MET),
+        ),
+        ("appeal_submitted", "appeal_approved", PaDetails(payer="Prairie")),
+        ("denied", "submitted", PaDetails(payer="Prairie")),
+    ],
+)
+def test_what_was_said_of_a_decision_is_true_until_the_next_one(before, after, kept):
+    authorization = an_authorization(state=PaState(before), details=DECISION)
+    assert authorization.details_in(PaState(after)) == kept
 
 
 def test_a_new_request_after_a_denial_starts_at_no_appeal_level():

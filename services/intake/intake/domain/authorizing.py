@@ -21,7 +21,7 @@ from intake.domain.prior_authorization import (
 from intake.domain.referral import WORK, Decided, Pause, Referral, Status
 
 BEFORE_A_DATE = WORK | {Status.ACCEPTED, Status.READY_TO_SCHEDULE}
-"""In these stages an authorization takes the referral into prior_authorization."""
+"""In these stages an open authorization takes the referral into prior_authorization."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +99,7 @@ def _told(
     *,
     now: datetime,
 ) -> Decided:
-    after = _placed(
-        replace(referral, authorizations=authorizations), changed, is_new=before is None
-    )
+    after = _placed(replace(referral, authorizations=authorizations), changed)
     details = changed.details
     fact = after.tell(
         PriorAuthorizationChanged,
@@ -121,12 +119,11 @@ def _told(
     return after, (fact,)
 
 
-def _placed(referral: Referral, changed: PriorAuthorization, *, is_new: bool) -> Referral:
-    """Put the referral where the authorization takes it: a paused one goes there when it resumes."""
-    takes = referral.stage in BEFORE_A_DATE and (is_new or changed.is_open)
+def _placed(referral: Referral, changed: PriorAuthorization) -> Referral:
+    """Put the referral where an open authorization takes it: a paused one goes there when it resumes."""
     if referral.status is Status.PRIOR_AUTHORIZATION:
         return referral.changed(waiting_on=referral.usual_wait())
-    if not takes:
+    if not changed.is_open or referral.stage not in BEFORE_A_DATE:
         return referral.changed()
     if referral.status in BEFORE_A_DATE:
         return referral.to(Status.PRIOR_AUTHORIZATION)

@@ -97,6 +97,8 @@ RENEWABLE = frozenset({S.EXPIRED, S.CANCELLED, S.CHANGE_PAYER, S.NOT_REQUIRED})
 APPROVALS = frozenset({S.APPROVED, S.APPROVED_MODIFIED, S.APPEAL_APPROVED})
 DENIALS = frozenset({S.DENIED, S.APPEAL_DENIED})
 CLOSED = APPROVALS | RENEWABLE
+AFRESH = APPROVALS | DENIALS | {S.SUBMITTED}
+"""Into these the plan decides anew, or is asked anew: what was said of its last decision is over."""
 
 NEXT_ACTOR: dict[PaState, WaitingOn] = {
     S.NOT_REQUIRED: "pharmacy",
@@ -173,10 +175,15 @@ class PriorAuthorization:
         """Return the authorization in another state; `level` only when an appeal names its own."""
         if state not in PA_NEXT[self.state]:
             raise no_such_move(self.state, state, allowed=PA_NEXT[self.state])
-        kept = replace(details, denial_reason=_reason(state, details, self.details))
-        return replace(
-            self, state=state, details=kept, level=self._level(state, level), known_at=now
-        )
+        level = self._level(state, level)
+        return replace(self, state=state, details=details, level=level, known_at=now)
+
+    def details_in(self, state: PaState) -> PaDetails:
+        """Return what stays true of it in that state; why a plan denied is true until it does not."""
+        if state is self.state or state not in AFRESH:
+            return self.details
+        upheld = self.details.denial_reason if state in DENIALS else None
+        return replace(self.details, decided_on=None, appeal_deadline=None, denial_reason=upheld)
 
     def _level(self, state: PaState, asked: AppealLevel | None) -> AppealLevel:
         if state is PaState.APPEAL_SUBMITTED:
@@ -191,13 +198,6 @@ class PriorAuthorization:
         if level <= self.level:
             raise Conflict(f"the next appeal must be above level {self.level.value}")
         return level
-
-
-def _reason(state: PaState, given: PaDetails, before: PaDetails) -> DenialReason | None:
-    """Keep why a plan denied through the appeal; a new request or an approval forgets it."""
-    if state in DENIALS | {S.APPEAL_SUBMITTED}:
-        return given.denial_reason or before.denial_reason
-    return None
 
 
 def no_such_move(

@@ -28,6 +28,7 @@ async def put(
     """Put an authorization into a state; `said` are the fields of its details that were given."""
     kept = await record.fetch(tx, desk, target)
     before = next((pa for pa in kept.referral.authorizations if pa.id == change.id), None)
-    details = replace(before.details if before else NO_DETAILS, **said)
+    known = before.details_in(change.state) if before else NO_DETAILS
+    details = replace(known, **said)
     decided = authorizing.put(kept.referral, replace(change, details=details), now=now)
     return await record.keep(tx, desk, kept, decided, said=Said(said.get("note")), now=now)
