@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from tests.intake.builders import NOW, a_submission, clinic_json
+from tests.intake.builders import NOW, a_submission, clinic_json, submission_json
 
 from common.errors import SetAside
 from common.events import notification
@@ -177,6 +177,26 @@ async def test_a_cancellation_that_fits_no_referral_goes_to_a_person(http, submi
     assert done.json()["resolution"] == "done"
 
 
+async def test_a_cancellation_that_fits_two_open_referrals_goes_to_a_person(http, submitted, hear):
+    """INVARIANT: of two patients with one number, neither is cancelled by guessing."""
+    somebody_else = {"family_name": "ZZTESTOTHER", "birth_date": "1950-02-03"}
+    await http.post("/v1/referrals", json=submission_json(patient=somebody_else))
+    await hear(a_cancellation())
+    assert "cancellation_ambiguous" in [r["reason"] for r in await reviews(http)]
+    assert [r["waiting_on"] for r in await referrals(http)] == ["pharmacy", "prescriber"]
+
+
+async def test_a_cancellation_means_the_open_referral_not_a_later_one_that_ended(
+    http, submitted, hear
+):
+    somebody_else = {"family_name": "ZZTESTOTHER", "birth_date": "1950-02-03"}
+    later = await http.post("/v1/referrals", json=submission_json(patient=somebody_else))
+    await http.post(f"{later.json()['links']['self']}/decline", json={"reason": "duplicate"})
+    await hear(a_cancellation())
+    view = (await http.get(submitted["links"]["self"])).json()
+    assert view["cancellation"]["state"] == "requested"
+
+
 async def test_a_cancellation_after_the_end_goes_to_a_person(http, submitted, hear):
     await http.post(f"{submitted['links']['self']}/decline", json={"reason": "duplicate"})
     await hear(a_cancellation())
@@ -227,6 +247,17 @@ async def test_a_promise_is_followed_to_its_end_and_stays_there(http, submitted,
         "Promise at risk",
     ]
     assert view["version"] == 1
+
+
+async def test_a_promise_that_a_newer_notice_replaced_is_superseded_for_good(http, submitted, hear):
+    promise, referral = new_id(), submitted["id"]
+    await hear(a_promise(notification.Promised, referral, promise))
+    await hear(a_promise(notification.PromiseSuperseded, referral, promise))
+    await hear(a_promise(notification.PromiseAtRisk, referral, promise))
+    view = (await http.get(submitted["links"]["self"])).json()
+    timeline = (await http.get(submitted["links"]["timeline"])).json()
+    assert [p["state"] for p in view["promises"]] == ["superseded"]
+    assert timeline[2]["text"].startswith("Promise superseded: referral received")
 
 
 async def test_a_late_first_word_of_a_promise_does_not_undo_its_end(http, submitted, hear):

@@ -9,11 +9,7 @@ from common.events.notification import (
     DeliveryEvent,
     DeliveryFailed,
     NoticeDelivered,
-    PromiseAtRisk,
-    PromiseBroken,
-    Promised,
     PromiseEvent,
-    PromiseKept,
 )
 from common.verdicts import Handler, Handlers
 from intake.handlers import follow
@@ -47,4 +43,4 @@ def handlers(desk: Desk) -> Handlers:
         NoticeDelivered: delivery,
         DeliveryFailed: delivery,
     }
-    return told | dict.fromkeys((Promised, PromiseAtRisk, PromiseKept, PromiseBroken), promise)
+    return told | dict.fromkeys(follow.PROMISE_STATES, promise)

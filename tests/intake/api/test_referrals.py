@@ -151,6 +151,60 @@ async def test_an_open_order_sent_again_with_news_is_a_correction(http, lakeside
     assert (await told())[-1] == "referral.information_provided.v1"
 
 
+@pytest.mark.parametrize("number", ["", "  "])
+async def test_a_blank_number_names_no_order(http, lakeside, number):
+    """INVARIANT: two patients never become one referral; systems send blank numbers by the dozen."""
+    younger = submission_json()["patient"] | {"birth_date": "1999-01-01"}
+    blank = [{"value": number, "system": "LAKESIDE"}]
+    first = await post(http, external_ids=blank)
+    second = await post(http, external_ids=blank, patient=younger)
+    assert (first.status_code, second.status_code) == (201, 201)
+
+
+SOMEBODY_ELSE = {"family_name": "ZZTESTOTHER", "given_names": ["Max"], "birth_date": "1950-02-03"}
+
+
+async def test_an_order_number_of_another_patient_is_another_referral_and_a_review(http, submitted):
+    """INVARIANT: a number that is used twice never writes one patient over another."""
+    other = await post(http, patient=SOMEBODY_ELSE)
+    again = await post(http, patient=SOMEBODY_ELSE)
+    first = (await http.get(submitted["links"]["self"])).json()
+    reviews = (await http.get("/v1/reviews")).json()["items"]
+    assert (other.status_code, again.status_code) == (201, 200)
+    assert again.json()["id"] == other.json()["id"] != submitted["id"]
+    assert first == submitted
+    assert [(r["reason"], r["referral_id"]) for r in reviews] == [
+        ("order_number_of_another_patient", other.json()["id"])
+    ]
+
+
+@pytest.mark.parametrize("said", [{"family_name": "ZZTESTMARRIED"}, {"birth_date": "1984-07-18"}])
+async def test_a_new_name_or_a_new_birth_date_alone_is_a_correction(http, submitted, said):
+    again = await post(http, patient=submission_json()["patient"] | said)
+    assert (again.status_code, again.json()["id"]) == (200, submitted["id"])
+    assert said.items() <= again.json()["patient"].items()
+
+
+async def test_an_open_order_sent_again_answers_no_question_of_staff(http, submitted):
+    itself = submitted["links"]["self"]
+    await http.post(f"{itself}/accept")
+    await http.post(f"{itself}/request-information", json={"questions": ["Which pen?"]})
+    again = (await post(http, therapy="continuation")).json()
+    assert (again["status"], again["questions"], again["therapy"]) == (
+        "information_needed",
+        ["Which pen?"],
+        "continuation",
+    )
+
+
+async def test_a_question_that_was_dropped_by_accepting_is_not_asked_with_the_next(http, submitted):
+    itself = submitted["links"]["self"]
+    await http.post(f"{itself}/request-information", json={"questions": ["Which pen?"]})
+    accepted = (await http.post(f"{itself}/accept")).json()
+    asked = await http.post(f"{itself}/request-information", json={"questions": ["Which dose?"]})
+    assert (accepted["questions"], asked.json()["questions"]) == ([], ["Which dose?"])
+
+
 async def test_an_order_number_may_come_again_after_the_referral_ended(http, submitted):
     await http.post(f"/v1/referrals/{submitted['id']}/decline", json={"reason": "out_of_network"})
     again = await post(http)

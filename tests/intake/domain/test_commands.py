@@ -71,7 +71,9 @@ DOING = {
     "request-information": lambda r: information.request(
         r, missing=["x"], waits="patient", respond_by=LATER, now=NOW
     ),
-    "provide-information": lambda r: information.provide(r, answered=["x"], missing=[], now=NOW),
+    "provide-information": lambda r: information.provide(
+        r, answered=["x"], missing=[], is_asked=False, now=NOW
+    ),
     "start-benefits-investigation": lambda r: progress.start_benefits_investigation(r, now=NOW),
     "start-financial-assistance": lambda r: progress.start_financial_assistance(
         r, waits="patient", now=NOW
@@ -116,7 +118,9 @@ def do(command, referral):
 
 
 def provide(referral, *, answered, missing):
-    return information.provide(referral, answered=answered, missing=missing, now=NOW)
+    return information.provide(
+        referral, answered=answered, missing=missing, is_asked=False, now=NOW
+    )
 
 
 def receive(arrival):
@@ -242,6 +246,28 @@ def test_a_question_comes_back_to_the_stage_it_was_asked_in():
     )
 
 
+def test_what_is_answered_during_a_hold_is_not_asked_after_it():
+    asked, _ = do("request-information", a_referral(status=Status.ACCEPTED))
+    held, _ = do("hold", asked)
+    answered, (provided,) = do("provide-information", held)
+    resumed, _ = do("resume", answered)
+    assert (answered.status, answered.waiting_on, provided.status) == (
+        "on_hold",
+        "pharmacy",
+        "on_hold",
+    )
+    assert (resumed.status, resumed.waiting_on, resumed.asked_at) == ("accepted", "pharmacy", None)
+
+
+def test_a_question_of_staff_stays_open_beside_a_correction():
+    asked, _ = do("request-information", a_referral(status=Status.ACCEPTED))
+    after, (_, needed) = information.provide(
+        asked, answered=[], missing=["b"], is_asked=True, now=NOW
+    )
+    assert (after.status, after.asked_at.status) == ("information_needed", "accepted")
+    assert needed.missing == ("question",)
+
+
 def test_a_second_question_stays_with_the_first_stage():
     asked, _ = do("request-information", a_referral(status=Status.ACCEPTED))
     again, _ = do("request-information", asked)
@@ -359,6 +385,18 @@ def test_a_wish_to_cancel_is_overtaken_while_a_shipment_is_held():
     assert event.type == "referral.cancellation_overtaken.v1"
 
 
+@pytest.mark.parametrize("pause", [None, "hold", "request-information"])
+def test_a_wish_to_cancel_what_came_back_is_not_too_late(pause):
+    referral, _ = do("report-shipment", a_referral(status=Status.SHIPPED))
+    if pause:
+        referral, _ = do(pause, referral)
+    after, events = do("request-cancellation", referral)
+    assert (after.cancellation.state, types(events)) == (
+        "requested",
+        ["referral.cancellation_requested.v1"],
+    )
+
+
 def test_shipping_overtakes_an_unanswered_wish_to_cancel():
     wished, _ = do("request-cancellation", a_referral(status=Status.SCHEDULED))
     after, events = do("ship", wished)
@@ -369,6 +407,12 @@ def test_shipping_overtakes_an_unanswered_wish_to_cancel():
 def test_an_end_releases_the_appointment():
     after, _ = do("decline", a_referral(status=Status.SCHEDULED))
     assert after.appointment.state == "cancelled"
+
+
+def test_an_end_leaves_a_missed_appointment_missed():
+    missed, _ = do("no-show", a_referral(status=Status.SCHEDULED))
+    after, _ = do("decline", missed)
+    assert after.appointment.state == "missed"
 
 
 def test_opening_an_authorization_moves_an_accepted_referral():
@@ -384,6 +428,12 @@ def test_opening_an_authorization_moves_an_accepted_referral():
 def put(referral, pa_id, state, benefit="pharmacy", **facts):
     change = PaChange(id=pa_id, state=PaState(state), benefit=benefit, **facts)
     return authorizing.put(referral, change, now=NOW + timedelta(days=1))
+
+
+@pytest.mark.parametrize("status", [Status.ACCEPTED, Status.READY_TO_SCHEDULE])
+def test_that_none_is_required_is_recorded_without_moving_the_referral(status):
+    after, (event,) = put(a_referral(status=status), new_id(), "not_required")
+    assert (after.status, event.open, len(after.authorizations)) == (status, False, 1)
 
 
 def test_the_authorization_decides_who_acts_while_the_referral_is_in_that_status():

@@ -33,7 +33,7 @@ async def referral(tx: Transaction, desk: Desk, referral_id: UUID, base: str) ->
         source_message_id=kept.origin.source_message_id,
         allowed_commands=allowed(state),
         cancellation=_cancellation(state.cancellation),
-        questions=(*_asked(state, made), *kept.details.questions),
+        questions=(*_asked(state, made), *kept.questions),
         findings=[_finding(one) for one in made],
         prior_authorizations=[_authorization(pa) for pa in state.authorizations],
         appointment=_appointment(state.appointment),

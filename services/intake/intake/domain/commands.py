@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from common.errors import IllegalMove
-from intake.domain.reasons import MISSED, ShipmentTrouble
+from intake.domain.reasons import MISSED
 from intake.domain.referral import ENDS, OPEN, STAGES, WORK, Referral, S
 
 
@@ -77,8 +77,8 @@ def _unless_not_accepted(referral: Referral) -> str | None:
     return "it is not accepted yet" if referral.stage is S.RECEIVED else None
 
 
-def _unless_authorization_is_open(referral: Referral) -> str | None:
-    if referral.status is S.SHIPPED and referral.reason != ShipmentTrouble.RETURNED:
+def _unless_free_for_a_date(referral: Referral) -> str | None:
+    if referral.is_on_its_way:
         return "it is on its way; only a returned shipment is scheduled again"
     waiting = ", ".join(
         f"{pa.benefit} prior authorization {pa.id} ({pa.state})"
@@ -98,8 +98,8 @@ def _unless_requested_already(referral: Referral) -> str | None:
 GUARDS: Mapping[Command, Callable[[Referral], str | None]] = {
     C.ACCEPT: _unless_asked_later,
     C.PRIOR_AUTHORIZATION: _unless_not_accepted,
-    C.READY_TO_SCHEDULE: _unless_authorization_is_open,
-    C.SCHEDULE: _unless_authorization_is_open,
+    C.READY_TO_SCHEDULE: _unless_free_for_a_date,
+    C.SCHEDULE: _unless_free_for_a_date,
     C.NO_SHOW: _unless_missed_already,
     C.REQUEST_CANCELLATION: _unless_requested_already,
 }

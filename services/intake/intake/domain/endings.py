@@ -10,13 +10,11 @@ from common.events.referral import (
     ReferralDiscontinued,
     ReferralTransferred,
 )
-from intake.domain.appointment import Appointment
+from intake.domain.appointment import Appointment, AppointmentState
 from intake.domain.commands import Command, require
 from intake.domain.reasons import CancelReason, DeclineReason, DiscontinueReason, TransferReason
 from intake.domain.referral import Cancellation, Decided, Referral, Status
 from intake.domain.shipment import overtaken
-
-TOO_LATE = frozenset({Status.SHIPPED, Status.ACTIVE})
 
 
 def decline(referral: Referral, reason: DeclineReason, *, now: datetime) -> Decided:
@@ -46,7 +44,7 @@ def transfer(
 def request_cancellation(referral: Referral, reason: CancelReason, *, now: datetime) -> Decided:
     """Take the clinic's wish to cancel: we confirm it with `cancel`, or it came too late."""
     require(referral, Command.REQUEST_CANCELLATION)
-    if referral.stage in TOO_LATE:
+    if referral.stage is Status.ACTIVE or referral.is_on_its_way:
         late = Cancellation("overtaken", reason.value)
         after = referral.changed(cancellation=late)
         return after, (overtaken(after, late, now=now),)
@@ -86,4 +84,7 @@ def _end(referral: Referral, status: Status, reason: str) -> Referral:
 
 
 def _released(appointment: Appointment | None) -> Appointment | None:
-    return appointment.cancelled() if appointment else None
+    """Give up a date that is still to come; one that was missed stays missed."""
+    if appointment is None or appointment.state is not AppointmentState.BOOKED:
+        return appointment
+    return appointment.cancelled()

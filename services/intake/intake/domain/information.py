@@ -66,7 +66,7 @@ def request(
     require(referral, Command.REQUEST_INFORMATION)
     asked, needed = _ask(
         referral,
-        [*_counting(referral, missing), ASKED_BY_STAFF],
+        _still_missing(referral, missing, is_asked=True),
         waits=waits,
         respond_by=respond_by,
         now=now,
@@ -75,19 +75,21 @@ def request(
 
 
 def provide(
-    referral: Referral, *, answered: Sequence[str], missing: Sequence[str], now: datetime
+    referral: Referral,
+    *,
+    answered: Sequence[str],
+    missing: Sequence[str],
+    is_asked: bool,
+    now: datetime,
 ) -> Decided:
     """Take what the clinic answered; go back, or stay and name what is still missing.
 
-    Outside information_needed it is a correction: the status stays.
+    Outside information_needed it is a correction: the status stays. `is_asked`: a question of
+    staff stays open.
     """
     require(referral, Command.PROVIDE_INFORMATION)
-    missing = _counting(referral, missing)
-    if referral.status is Status.INFORMATION_NEEDED and not missing:
-        assert referral.asked_at is not None  # noqa: S101 - the status is entered by `_ask` only
-        after = referral.back_to(referral.asked_at, asked_at=None)
-    else:
-        after = referral.changed()
+    missing = _still_missing(referral, missing, is_asked=is_asked)
+    after = referral.changed() if missing else _answered(referral)
     events: list[ReferralEvent] = [
         after.tell(InformationProvided, now=now, answered=tuple(answered))
     ]
@@ -107,6 +109,19 @@ def holding_up(referral: Referral, findings: Sequence[Finding]) -> Sequence[Find
 def _counting(referral: Referral, missing: Sequence[Missing]) -> Sequence[Missing]:
     """Return what holds the referral up: once it was accepted, its findings no longer do."""
     return missing if referral.stage is Status.RECEIVED else ()
+
+
+def _still_missing(referral: Referral, missing: Sequence[str], *, is_asked: bool) -> Sequence[str]:
+    return [*_counting(referral, missing), *([ASKED_BY_STAFF] if is_asked else [])]
+
+
+def _answered(referral: Referral) -> Referral:
+    """Return the referral with nothing asked; one that is held goes on where it was asked."""
+    if referral.asked_at is None:
+        return referral.changed()
+    if referral.status is Status.ON_HOLD:
+        return referral.changed(held_at=referral.asked_at, asked_at=None)
+    return referral.back_to(referral.asked_at, asked_at=None)
 
 
 def _asked_of(referral: Referral) -> WaitingOn:

@@ -13,6 +13,7 @@ from common.errors import IllegalMove
 from common.events.referral import ReferralEvent, WaitingOn
 from intake.domain.appointment import Appointment
 from intake.domain.prior_authorization import PriorAuthorization, waiting_on
+from intake.domain.reasons import ShipmentTrouble
 
 Fact = TypeVar("Fact", bound=ReferralEvent)
 
@@ -128,10 +129,13 @@ class Referral:
     @property
     def stage(self) -> Status:
         """Return the stage that the referral is in, or was in when it paused."""
-        status, pauses = self.status, {S.ON_HOLD: self.held_at, S.INFORMATION_NEEDED: self.asked_at}
-        while pause := pauses.pop(status, None):
-            status = pause.status
-        return status
+        return self._unpaused().status
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """Whether the drug was shipped and did not come back, also while the referral is paused."""
+        here = self._unpaused()
+        return here.status is S.SHIPPED and here.reason != ShipmentTrouble.RETURNED
 
     @property
     def open_authorizations(self) -> tuple[PriorAuthorization, ...]:
@@ -174,6 +178,12 @@ class Referral:
         """Return the referral where it paused; prior authorizations may have moved meanwhile."""
         waits = None if pause.status is S.PRIOR_AUTHORIZATION else pause.waiting_on
         return self.to(pause.status, reason=pause.reason, waits=waits, **changes)
+
+    def _unpaused(self) -> Pause:
+        here, pauses = self.pause(), {S.ON_HOLD: self.held_at, S.INFORMATION_NEEDED: self.asked_at}
+        while pause := pauses.pop(here.status, None):
+            here = pause
+        return here
 
     def pause(self) -> Pause:
         """Return what has to be remembered to come back here."""

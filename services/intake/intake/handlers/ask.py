@@ -45,7 +45,7 @@ async def request(
     decided = information.request(
         kept.referral, missing=missing, waits=waits, respond_by=respond_by, now=now
     )
-    asked = (*kept.details.questions, *questions)
+    asked = (*kept.questions, *questions)
     details = kept.details.model_copy(update={"questions": asked})
     return await record.keep(tx, desk, replace(kept, details=details), decided, now=now)
 
@@ -61,4 +61,5 @@ async def provide(
     for upload in answer.documents:
         await file.store(tx, desk, kept.referral.id, upload, now=now)
     merged = correct.merge(kept.details.submission, answer.fields)
-    return await correct.take(tx, desk, kept, merged, said=Said(answer.notes), now=now)
+    said = Said(answer.notes)
+    return await correct.take(tx, desk, kept, merged, questions=(), said=said, now=now)

@@ -48,7 +48,7 @@ async def of(tx: Transaction, sealer: Sealer, kept: Kept) -> ReferralCard:
         medication=_medication(submission.medication),
         prescriber_name=submission.prescriber.name,
         contact=submission.contact or await _coordinator(tx, sealer, kept.referral.clinic_id),
-        questions=(*(finding.question for finding in asked), *kept.details.questions),
+        questions=(*(finding.question for finding in asked), *kept.questions),
     )
 
 

@@ -38,16 +38,21 @@ async def take(
     kept: Kept,
     submission: Submission,
     *,
+    questions: tuple[str, ...],
     said: Said | None = None,
     now: datetime,
 ) -> Referral:
-    """Keep a corrected submission and whatever of the findings it settles or brings."""
+    """Keep a corrected submission, the findings that it settles or brings, and the open questions."""
     made = check(submission, Known(now.date(), desk.diagnoses))
     settled, missing = await _settle(tx, kept.referral, made, now=now)
     decided = information.provide(
-        kept.referral, answered=_codes(settled), missing=_codes(missing), now=now
+        kept.referral,
+        answered=_codes(settled),
+        missing=_codes(missing),
+        is_asked=bool(questions),
+        now=now,
     )
-    details = kept.details.model_copy(update={"submission": submission, "questions": ()})
+    details = kept.details.model_copy(update={"submission": submission, "questions": questions})
     corrected = replace(kept, details=details, origin=_scored(kept, made))
     await external_ids.add(tx, kept.referral.clinic_id, kept.referral.id, submission.external_ids)
     return await record.keep(tx, desk, corrected, decided, said=said, now=now)

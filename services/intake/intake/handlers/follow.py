@@ -16,6 +16,7 @@ from common.events.notification import (
     Promised,
     PromiseEvent,
     PromiseKept,
+    PromiseSuperseded,
 )
 from common.events.submission import Submission
 from intake.domain.commands import Command, refusal
@@ -43,6 +44,7 @@ PROMISE_STATES: dict[type[PromiseEvent], str] = {
     PromiseAtRisk: "at_risk",
     PromiseKept: "kept",
     PromiseBroken: "broken",
+    PromiseSuperseded: "superseded",
 }
 
 
@@ -77,18 +79,16 @@ async def take_cancellation(
 ) -> None:
     """Ask for the cancellation of the referral with that number; what fits none goes to a person."""
     at_desk = desk.of(_actor(event.sender), event.message_id)
-    found = (
-        await external_ids.find_latest(tx, event.clinic_id, event.external_id)
-        if event.clinic_id
-        else None
-    )
-    if found is None:
-        await review.of_cancellation(tx, at_desk, event, "cancellation_unmatched", now=now)
+    clinic_id, number = event.clinic_id, event.external_id
+    found = await external_ids.find_meant(tx, clinic_id, number) if clinic_id else []
+    if len(found) != 1:
+        reason = "cancellation_ambiguous" if found else "cancellation_unmatched"
+        await review.of_cancellation(tx, at_desk, event, reason, now=now)
         return
-    kept = await referrals.get(tx, desk.sealer, found, for_update=True)
+    kept = await referrals.get(tx, desk.sealer, found[0], for_update=True)
     if kept.referral.is_cancellation_requested:
         facts = {"external": True}
-        await record.note(tx, at_desk, found, "cancellation.repeated", facts=facts, now=now)
+        await record.note(tx, at_desk, found[0], "cancellation.repeated", facts=facts, now=now)
     elif refusal(kept.referral, Command.REQUEST_CANCELLATION):
         await review.of_cancellation(tx, at_desk, event, "cancellation_after_end", now=now)
     else:

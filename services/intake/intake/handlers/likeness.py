@@ -1,9 +1,9 @@
-"""When two referrals look like the same one: same family name, birth date and drug."""
+"""When two referrals look like the same one, and when two patients surely are not."""
 
 import re
 import unicodedata
 
-from common.events.submission import Medication, Submission
+from common.events.submission import Medication, Patient, Submission
 from common.sealing import Sealer
 
 
@@ -14,6 +14,13 @@ def index(sealer: Sealer, submission: Submission) -> str | None:
     if not (name and patient.birth_date and drug):
         return None
     return sealer.blind_index(f"{name}|{patient.birth_date.isoformat()}|{drug}")
+
+
+def is_another(one: Patient, other: Patient) -> bool:
+    """Return whether two patients differ in name and in birth date; in one alone it is a correction."""
+    names = _letters(one.family_name or ""), _letters(other.family_name or "")
+    born = one.birth_date, other.birth_date
+    return all(names) and all(born) and names[0] != names[1] and born[0] != born[1]
 
 
 def _drug(medication: Medication) -> str:

@@ -13,13 +13,13 @@ from intake.store import reviews
 from intake.store.reviews import Review
 
 
-async def of_duplicate(
-    tx: Transaction, desk: Desk, referral: Referral, *, door: Door, now: datetime
+async def of_referral(
+    tx: Transaction, desk: Desk, referral: Referral, reason: str, *, door: Door, now: datetime
 ) -> None:
-    """Ask a person whether a referral is the same as an open one."""
+    """Ask a person about a new referral that was taken in but may not be what it seems."""
     review = Review(
         id=new_id(),
-        reason="duplicate_of_open_referral",
+        reason=reason,
         door=door,
         opened_at=now,
         clinic_id=referral.clinic_id,

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from common.database import Transaction
 from common.events.submission import Submission
@@ -17,6 +16,8 @@ from intake.handlers.desk import Desk
 from intake.store import clinics, external_ids, referrals
 from intake.store import findings as kept_findings
 from intake.store.referrals import Kept, Origin
+
+NUMBER_REUSED = "order_number_of_another_patient"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,12 @@ async def submit(
 ) -> Submitted:
     """Take a submission of a registered clinic; the same order of an open referral makes no twin."""
     await clinics.one_at_a_time(tx, clinic_id)
-    open_id = await external_ids.find_open(tx, clinic_id, submission.external_ids)
-    if open_id is not None:
-        return Submitted(await _repeated(tx, desk, open_id, submission, door=door, now=now), False)
+    same_number = await _open_with_number_of(tx, desk, clinic_id, submission)
+    for order in same_number:
+        if not likeness.is_another(order.details.submission.patient, submission.patient):
+            return Submitted(
+                await _repeated(tx, desk, order, submission, door=door, now=now), False
+            )
     submission = submission.model_copy(update={"clinic_id": clinic_id})
     twin = await _twin(tx, desk, clinic_id, submission)
     found = findings.check(submission, Known(now.date(), desk.diagnoses))
@@ -54,8 +58,18 @@ async def submit(
     )
     referral = await _receive(tx, desk, submission, arrival, now=now)
     if twin:
-        await review.of_duplicate(tx, desk, referral, door=door, now=now)
+        await review.of_referral(tx, desk, referral, findings.DUPLICATE, door=door, now=now)
+    if same_number:
+        await review.of_referral(tx, desk, referral, NUMBER_REUSED, door=door, now=now)
     return Submitted(referral, True)
+
+
+async def _open_with_number_of(
+    tx: Transaction, desk: Desk, clinic_id: str, submission: Submission
+) -> list[Kept]:
+    """Return the clinic's open referrals with a number of this order, whoever the patient is."""
+    found = await external_ids.find_open(tx, clinic_id, submission.external_ids)
+    return [await referrals.get(tx, desk.sealer, one, for_update=True) for one in found]
 
 
 async def _receive(
@@ -102,16 +116,16 @@ async def _twin(
 async def _repeated(
     tx: Transaction,
     desk: Desk,
-    referral_id: UUID,
+    kept: Kept,
     submission: Submission,
     *,
     door: Door,
     now: datetime,
 ) -> Referral:
-    """Note the repeat; what it says anew is a correction of the referral that is there."""
-    await record.note(tx, desk, referral_id, "referral.repeated", facts={"door": door}, now=now)
-    kept = await referrals.get(tx, desk.sealer, referral_id, for_update=True)
+    """Note the repeat; what it says anew corrects the referral, but answers no question of staff."""
+    facts = {"door": door}
+    await record.note(tx, desk, kept.referral.id, "referral.repeated", facts=facts, now=now)
     merged = correct.merge(kept.details.submission, correct.what_is_said(submission))
     if merged == kept.details.submission:
         return kept.referral
-    return await correct.take(tx, desk, kept, merged, now=now)
+    return await correct.take(tx, desk, kept, merged, questions=kept.questions, now=now)

@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, select, update
 from common.database import Transaction, insert_new
 from intake.store.tables import promises as table
 
-ENDED = ("kept", "broken")
+ENDED = ("kept", "broken", "superseded")
 
 
 async def put(tx: Transaction, row: dict[str, Any]) -> None:

@@ -42,6 +42,11 @@ class Kept:
     details: Details
     origin: Origin
 
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """Return what staff asks; nothing once it was accepted, or has ended, in spite of it."""
+        return self.details.questions if self.referral.asked_at else ()
+
 
 async def get(
     tx: Transaction, sealer: Sealer, referral_id: UUID, *, for_update: bool = False
