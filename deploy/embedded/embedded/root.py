@@ -6,9 +6,8 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from common.http import readiness
+from common.http import measured, readiness
 from common.service import Service
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Referral Loop</title>
@@ -42,7 +41,7 @@ def root_api(services: Sequence[Service]) -> FastAPI:
 
     @api.get("/metrics")
     async def metrics() -> Response:
-        return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
+        return await measured([service.api for service in services])
 
     for service in services:
         api.mount(f"/{service.name}", service.api)

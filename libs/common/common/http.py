@@ -1,7 +1,7 @@
 """The HTTP shell of every service: problem+json, health, metrics, documentation, bounds and safe headers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from common import problems
+from common import metrics, problems
+from common.gauges import Gauges
 from common.problems import Problem, TooLarge
 from common.service import Runtime
 
@@ -46,6 +47,8 @@ def create_api(name: str, *, title: str, description: str, runtime: Runtime) -> 
     api.state.running = set()
     api.state.checks = {"database": runtime.db.ping, "event_log": runtime.log.ping}
     api.state.draining = False
+    api.state.name = name
+    api.state.gauges = Gauges(name)
     problems.install(api)
     _add_health(api, name)
     _add_documentation(api)
@@ -73,13 +76,23 @@ def _add_health(api: FastAPI, name: str) -> None:
         summary="Prometheus metrics",
         response_class=PlainTextResponse,
     )
-    async def metrics() -> Response:
-        return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
+    async def metrics_page(request: Request) -> Response:
+        return await measured([request.app])
+
+
+async def measured(apis: Sequence[FastAPI]) -> Response:
+    """Return the page for Prometheus, with what the services behind these APIs are asked for now."""
+    await asyncio.gather(
+        *(readiness(api) for api in apis), *(api.state.gauges.refresh() for api in apis)
+    )
+    return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 async def readiness(api: FastAPI) -> dict[str, Any]:
     """Return whether the service behind an API can do its work, and what each check said."""
     told = {label: await _try(check) for label, check in api.state.checks.items()}
+    for label, result in told.items():
+        metrics.ready.labels(api.state.name, label).set(result == "ok")
     if api.state.draining:
         told["process"] = "draining"
     return {"ready": all(result == "ok" for result in told.values()), "checks": told}

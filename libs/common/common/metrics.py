@@ -37,4 +37,67 @@ promises = Counter(
     "Promises by kind and fate (kept, at_risk, broken).",
     ["kind", "fate"],
 )
+promise_margin = Histogram(
+    "referral_promise_margin_seconds",
+    "Seconds that were left of a promise when the clinic had the notice; negative when it was late.",
+    ["kind"],
+    buckets=(-86400, -3600, -900, 0, 300, 900, 1800, 2700, 3300, 21600, 43200, 79200, 86400),
+)
+commit_to_publish = Histogram(
+    "referral_commit_to_publish_seconds",
+    "Seconds from an event's writing to its place in the log.",
+    ["service"],
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 120, 600, 3600),
+)
+acknowledgements = Counter(
+    "referral_acknowledgements_total",
+    "Answers given at a door by their code (MLLP: MSA-1); a repeat is answered, and counted, again.",
+    ["door", "code"],
+)
+
+# Read when Prometheus asks (common.gauges). Each replica tells the same of one database: use max.
+outbox_events = Gauge("referral_outbox_events", "Events that are not in the log yet.", ["service"])
+outbox_oldest = Gauge(
+    "referral_outbox_oldest_seconds",
+    "Age of the oldest event that is not in the log yet, 0 if none is.",
+    ["service"],
+)
+consumer_lag = Gauge(
+    "referral_consumer_lag_records",
+    "Records on a topic that a group has not handled yet.",
+    ["group", "topic"],
+)
+dead_letters_waiting = Gauge(
+    "referral_dead_letters_waiting",
+    "Records that were set aside and that nobody has replayed.",
+    ["group"],
+)
+promises_open = Gauge(
+    "referral_promises_open",
+    "Promises whose notice is not confirmed yet (open, at_risk, broken).",
+    ["kind", "state"],
+)
+deliveries_waiting = Gauge(
+    "referral_deliveries_waiting",
+    "Deliveries that have not ended, by channel and state.",
+    ["channel", "state"],
+)
+deliveries_oldest = Gauge(
+    "referral_deliveries_oldest_seconds",
+    "Age of the oldest delivery of a channel that has not ended.",
+    ["channel"],
+)
+tasks_open = Gauge("referral_tasks_open", "Tasks that wait for a person.", ["kind"])
+reviews_open = Gauge("referral_reviews_open", "Reviews that wait for a person.")
 links_up = Gauge("referral_link_up", "Whether an EMR link works (1) or not (0).", ["link"])
+mllp_connections = Gauge("referral_mllp_connections", "EMR links that are connected now.")
+ready = Gauge(
+    "referral_ready",
+    "Whether a readiness check of a service holds (1) or not (0).",
+    ["service", "check"],
+)
+data_free_ratio = Gauge(
+    "referral_data_free_ratio",
+    "Free share of the disk that a service's database file is on.",
+    ["service"],
+)

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from common.clock import Clock, utc_now
 from common.database import Database
 from common.eventlog.port import EventLog
+from common.gauges import Measure
 from common.sealing import Sealer
 from common.verdicts import Handlers
 from common.worker import Worker
@@ -25,7 +26,7 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service: its API, its workers and what it reads from the log."""
+    """One service: its API, its workers, what it reads from the log, what it tells Prometheus."""
 
     name: str
     api: FastAPI
@@ -34,3 +35,4 @@ class Service:
     workers: Sequence[Worker] = field(default=())
     handlers: Handlers = field(default_factory=dict)
     topics: Sequence[str] = field(default=())
+    gauges: Sequence[Measure] = field(default=())

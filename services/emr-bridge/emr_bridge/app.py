@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+from common import gauges, metrics
 from common.auth import is_loopback
 from common.errors import Misconfigured
+from common.gauges import Measure, Reading
 from common.service import Runtime, Service
 from common.worker import Worker
 from emr_bridge import consumers
@@ -12,6 +14,7 @@ from emr_bridge.domain.link import Link
 from emr_bridge.links.listener import Listener
 from emr_bridge.ports import Outbound
 from emr_bridge.settings import Settings
+from emr_bridge.store import gauges as own_gauges
 from emr_bridge.transports.mllp import Limits
 from emr_bridge.transports.mllp_client import Client, Patience
 from emr_bridge.workers.interpreter import interpreter
@@ -42,7 +45,20 @@ def build(settings: Settings, runtime: Runtime) -> Service:
         ],
         handlers=consumers.HANDLERS,
         topics=consumers.TOPICS,
+        gauges=[
+            gauges.of_tables(runtime.db, runtime.clock, [own_gauges.ask]),
+            connections_of(listener),
+        ],
     )
+
+
+def connections_of(listener: Listener) -> Measure:
+    """Return the measure of how many EMRs are connected to this process."""
+
+    async def measure() -> list[Reading]:
+        return [(metrics.mllp_connections, (), listener.server.connections)]
+
+    return measure
 
 
 def limits_of(settings: Settings) -> Limits:

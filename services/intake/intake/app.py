@@ -3,6 +3,7 @@
 import re
 from importlib.metadata import distribution
 
+from common import gauges
 from common.errors import Misconfigured
 from common.service import Runtime, Service
 from intake import consumers
@@ -10,6 +11,7 @@ from intake.api import create
 from intake.domain.findings import icd10cm
 from intake.handlers.desk import Desk
 from intake.settings import Settings
+from intake.store import gauges as own_gauges
 
 CODE = re.compile(r"[A-Z][0-9][0-9A-Z]{1,5}")
 """A code as the list has it, without its dot; chapters and ranges look otherwise."""
@@ -25,6 +27,7 @@ def build(settings: Settings, runtime: Runtime) -> Service:  # noqa: ARG001 - on
         migrations="intake.migrations",
         handlers=consumers.handlers(desk),
         topics=consumers.TOPICS,
+        gauges=[gauges.of_tables(runtime.db, runtime.clock, [own_gauges.ask])],
     )
 
 

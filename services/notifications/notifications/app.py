@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from common import gauges
 from common.auth import is_loopback
 from common.errors import Misconfigured
 from common.events.notification import ChannelName
@@ -25,6 +26,7 @@ from notifications.channels.webhook import WebhookSender
 from notifications.handlers.means import Means
 from notifications.ports import FaxGateway
 from notifications.settings import Settings
+from notifications.store import gauges as own_gauges
 from notifications.workers.clock import Timekeeper
 from notifications.workers.console import ConsoleWorker
 from notifications.workers.emr import EmrWorker
@@ -56,6 +58,7 @@ def build(settings: Settings, runtime: Runtime) -> Service:
         workers=workers(settings, runtime, means, account),
         handlers=consumers.handlers(means),
         topics=consumers.TOPICS,
+        gauges=[gauges.of_tables(runtime.db, runtime.clock, [own_gauges.ask])],
     )
 
 

@@ -109,7 +109,6 @@ async def _note_link(
 ) -> timedelta:
     """Note how the link is; return how long it rests when it cannot be reached."""
     link_id = row["link_id"]
-    metrics.links_up.labels(link_id).set(isinstance(exchange, Answered))
     if isinstance(exchange, Answered):
         await links.note_up(tx, link_id)
     elif isinstance(exchange, NotSent):

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from common import metrics
 from common.service import Runtime
+from emr_bridge.formats.hl7v2.ack import code_of
 from emr_bridge.handlers import receive
 from emr_bridge.links.batcher import GroupCommit
 from emr_bridge.transports.mllp import Limits, Server
@@ -23,11 +25,16 @@ class Listener:
 
     async def answer(self, message: bytes) -> bytes | None:
         """Keep a message durably, then return its answer."""
-        return await self._batches.answer(message)
+        answer = await self._batches.answer(message)
+        if answer is not None:
+            _count(answer)
+        return answer
 
     def refuse_oversized(self, head: bytes) -> bytes:
         """Answer a message that is too large to be kept."""
-        return receive.too_large(head, now=self._runtime.clock())
+        answer = receive.too_large(head, now=self._runtime.clock())
+        _count(answer)
+        return answer
 
     async def _commit(self, messages: Sequence[bytes]) -> Sequence[bytes | None]:
         """Open the one transaction of a batch; its answers exist only after the commit."""
@@ -37,3 +44,7 @@ class Listener:
 
     def _refuse(self, message: bytes) -> bytes | None:
         return receive.cannot_store(message, now=self._runtime.clock())
+
+
+def _count(answer: bytes) -> None:
+    metrics.acknowledgements.labels("mllp", code_of(answer)).inc()

@@ -71,6 +71,11 @@ class Server:
         self.port = 0
         self.listening = asyncio.Event()
 
+    @property
+    def connections(self) -> int:
+        """How many links are open now."""
+        return len(self._connections)
+
     async def serve(self, host: str, port: int) -> None:
         """Accept links on `host`:`port` (0 chooses one, see `port`)."""
         self._draining = False

@@ -11,8 +11,8 @@ from common.database import Transaction
 from common.dependencies import Now, Read, Tx
 from common.errors import FieldError, Invalid
 from common.http import PROBLEMS
-from common.idempotency import IdempotentRoute
 from intake.api import views, wording
+from intake.api.counted import CountedRoute
 from intake.api.given import Base, DeskDep, etag
 from intake.api.shapes import EntryOut, Page, ReferralLine, ReferralOut
 from intake.api.strict import NO_NUL, Moment
@@ -24,7 +24,7 @@ from intake.store import referrals as kept_referrals
 from intake.store.listing import Cursor, Filter
 
 router = APIRouter(
-    prefix="/v1/referrals", tags=["referrals"], route_class=IdempotentRoute, responses=PROBLEMS
+    prefix="/v1/referrals", tags=["referrals"], route_class=CountedRoute, responses=PROBLEMS
 )
 
 

@@ -38,11 +38,18 @@ async def owe(
 async def settle(tx: Transaction, notice: RowMapping, *, at: datetime, now: datetime) -> None:
     """Decide the promises of a notice that the clinic has had since `at`."""
     for row in await promises.of_notice(tx, notice["id"]):
+        _observe(row, at)
         if row["state"] in RUNNING and promise.fate(at, row["due_at"]) is PromiseState.KEPT:
             await _keep(tx, row, at=at, now=now)
         else:
             await fail_to_keep(tx, row, now=now)
             await promises.deliver_late(tx, row["id"], at=at)
+
+
+def _observe(row: RowMapping, at: datetime) -> None:
+    if row["delivered_at"] is None:
+        left = (row["due_at"] - at).total_seconds()
+        metrics.promise_margin.labels(row["kind"]).observe(left)
 
 
 async def _keep(tx: Transaction, row: RowMapping, *, at: datetime, now: datetime) -> None:

@@ -87,6 +87,11 @@ def acknowledge(
     return b"".join(segment + b"\r" for segment in segments)
 
 
+def code_of(answer: bytes) -> str:
+    """Return MSA-1 of an answer that `acknowledge` made."""
+    return answer.partition(b"\rMSA")[2][1:3].decode()
+
+
 def _error(refusal: Refusal, header: Header) -> list[bytes]:
     """ERR: fields 2 to 4 from 2.5 on, one ELD in ERR-1 before."""
     inner, lower = header.encoding[:1], (header.encoding[3:4] or b"&")
