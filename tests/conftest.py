@@ -13,6 +13,8 @@ from common.eventlog.sqlite import SqliteEventLog
 from common.sealing import Sealer
 from common.service import Runtime
 
+pytest_plugins = ["tests.servers.plugin"]
+
 MakeDatabase = Callable[[MetaData], Awaitable[Database]]
 RuntimeOf = Callable[[MetaData], Awaitable[Runtime]]
 

@@ -55,6 +55,7 @@ POOL = 8
 """Connections per process: more than this only hurt when measured on two cores."""
 
 ROWS_WRITTEN = "rows_written"
+EVENTS_WAIT = "events_wait"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -90,6 +91,9 @@ class Database:
         """Open lazily: `sqlite:///path` or `postgresql://…`, with or without the driver's name."""
         self.url = _with_driver(url)
         self.committed = Signal()
+        """Woken after every commit of rows."""
+        self.told = Signal()
+        """Woken after every commit of events: what the relay waits for."""
         self._writer = _engine(self.url, read_only=False)
         self._reader = _engine(self.url, read_only=True) if self.is_sqlite else self._writer
 
@@ -112,10 +116,14 @@ class Database:
         """
         async with self._writer.begin() as tx:
             before = _rows_written(tx)
+            tx.info.pop(EVENTS_WAIT, None)
             yield tx
             wrote = _rows_written(tx) != before
+            told = tx.info.pop(EVENTS_WAIT, False)
         if wrote:
             self.committed.notify()
+        if told:
+            self.told.notify()
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[Transaction]:
@@ -140,6 +148,11 @@ class Database:
         await self._writer.dispose()
         if self._reader is not self._writer:
             await self._reader.dispose()
+
+
+def events_wait(tx: Transaction) -> None:
+    """Have the relay woken when this transaction commits."""
+    tx.info[EVENTS_WAIT] = True
 
 
 def insert_new(tx: Transaction, table: Table) -> sqlite.Insert | postgresql.Insert:

@@ -4,14 +4,14 @@ What is unpublished is what is there: rows go when the log has them. A crash in 
 and the inbox of each reader absorbs it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, insert, select
 
-from common.database import Database, Transaction
+from common.database import Database, Transaction, events_wait
 from common.eventlog.port import EventLog, NewRecord
 from common.events.envelope import Envelope, Event
 from common.ids import new_id
@@ -23,15 +23,14 @@ BATCH = 500
 async def append(tx: Transaction, event: Event, *, now: datetime) -> UUID:
     """Put an event beside the change that it tells of; return its id."""
     envelope = Envelope.of(event, now=now)
-    await tx.execute(insert(outbox).values(_row(envelope, event, now)))
+    await _put(tx, [_row(envelope, event, now)])
     return envelope.id
 
 
 async def append_all(tx: Transaction, events: Sequence[Event], *, now: datetime) -> None:
     """Put many events, in this order, in one statement."""
     if events:
-        rows = [_row(Envelope.of(event, now=now), event, now) for event in events]
-        await tx.execute(insert(outbox), rows)
+        await _put(tx, [_row(Envelope.of(event, now=now), event, now) for event in events])
 
 
 async def append_raw(
@@ -45,7 +44,12 @@ async def append_raw(
 ) -> None:
     """Put a record's bytes on another topic unchanged (dead letters)."""
     row = {"event_id": new_id(), "topic": topic, "key": key, "value": value}
-    await tx.execute(insert(outbox).values(row | {"headers": dict(headers), "created_at": now}))
+    await _put(tx, [row | {"headers": dict(headers), "created_at": now}])
+
+
+async def _put(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
+    await tx.execute(insert(outbox), rows)
+    events_wait(tx)
 
 
 def _row(envelope: Envelope, event: Event, now: datetime) -> dict[str, Any]:
@@ -65,8 +69,17 @@ def _row(envelope: Envelope, event: Event, now: datetime) -> dict[str, Any]:
     }
 
 
-async def drain(db: Database, log: EventLog, *, batch: int = BATCH) -> bool:
-    """Publish the oldest unpublished events, then forget them; return whether there may be more."""
+async def drain(
+    db: Database,
+    log: EventLog,
+    *,
+    batch: int = BATCH,
+    observe: Callable[[Sequence[datetime]], None] | None = None,
+) -> bool:
+    """Publish the oldest unpublished events, then forget them; return whether there may be more.
+
+    `observe` is told when the events that are in the log now were written.
+    """
     async with db.read() as tx:
         rows = (await tx.execute(select(outbox).order_by(outbox.c.id).limit(batch))).all()
     if not rows:
@@ -74,6 +87,8 @@ async def drain(db: Database, log: EventLog, *, batch: int = BATCH) -> bool:
     await log.append(
         [NewRecord(topic=r.topic, key=r.key, value=r.value, headers=r.headers) for r in rows]
     )
+    if observe is not None:
+        observe([r.created_at for r in rows])
     async with db.begin() as tx:
         await tx.execute(delete(outbox).where(outbox.c.id.in_([r.id for r in rows])))
     return True

@@ -24,7 +24,7 @@ import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
-from common import logs, metrics, migrations, outbox, retention, supervision
+from common import gauges, logs, migrations, relay, retention, supervision
 from common.auth import BearerToken, check_exposure
 from common.clock import Clock, accelerated
 from common.consumer import Consumer
@@ -32,15 +32,13 @@ from common.database import Database
 from common.errors import Misconfigured, Retry
 from common.eventlog.open import open_log
 from common.eventlog.port import EventLog
+from common.gauges import Gauges
 from common.keys import sealer_from
 from common.service import Runtime, Service
 from common.settings import ServiceSettings, SharedSettings
-from common.worker import Worker, poll
+from common.worker import Worker
 
 log = structlog.get_logger()
-
-RELAY_SECONDS = 1.0
-"""How often the relay looks without being woken: the net under the wake-up."""
 
 DRAIN_SECONDS = 10.0
 """How long each part of a stop may take: loops to end, open requests to be answered."""
@@ -135,9 +133,11 @@ async def run(
     """
     stop = stop or asyncio.Event()
     async with opened(services, migrate=migrate), _signals(stop):
+        for service in services:
+            service.api.state.gauges = gauges_of(service)
         listener = _listen(host, port)
         server = QuietServer(_config(api, drain_seconds))
-        relays = [supervision.start(service, relay_of(service)) for service in services]
+        relays = [supervision.start(service, relay.relay_of(service)) for service in services]
         loops = [
             supervision.start(service, worker)
             for service in services
@@ -176,17 +176,15 @@ def _listen(host: str, port: int) -> socket.socket:
         raise Misconfigured(f"cannot listen on {host} port {port}: {error.strerror}") from error
 
 
-def relay_of(service: Service) -> Worker:
-    """Return the loop that brings a service's outbox to the log."""
+def gauges_of(service: Service) -> Gauges:
+    """Return what is read of a service when Prometheus asks: its own, and what all have."""
     runtime = service.runtime
-
-    async def step() -> bool:
-        published = await outbox.drain(runtime.db, runtime.log)
-        if published:
-            metrics.outbox_published.labels(service.name).inc()
-        return published
-
-    return Worker("relay", lambda: poll(step, wake=runtime.db.committed, every=RELAY_SECONDS))
+    measures = (
+        gauges.of_tables(runtime.db, runtime.clock, [gauges.shared(service.name)]),
+        gauges.lag(runtime.log, service.name, service.topics),
+        gauges.room(service.name, runtime.db),
+    )
+    return Gauges(service.name, [*measures, *service.gauges])
 
 
 def loops_of(service: Service) -> list[Worker]:
@@ -206,8 +204,7 @@ async def _publish_the_rest(services: Sequence[Service], *, seconds: float) -> N
     for service in services:
         try:
             async with asyncio.timeout(seconds):
-                while await outbox.drain(service.runtime.db, service.runtime.log):
-                    pass
+                await relay.publish_the_rest(service)
         except (TimeoutError, Retry, SQLAlchemyError) as error:
             log.warning("outbox_left", service=service.name, error_class=type(error).__name__)
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Collection
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -13,6 +14,9 @@ from common.service import Service
 from common.worker import Worker
 
 log = structlog.get_logger()
+
+LONGEST = timedelta(seconds=10)
+"""The longest wait: an outage of the log or the database ends without telling us."""
 
 CALM_SECONDS = 60.0
 """A worker that ran so long before it failed is started again soon, as if for the first time."""
@@ -41,7 +45,8 @@ async def _supervised(service: Service, worker: Worker) -> None:
         else:
             return
         failures = 1 if loop.time() - began > CALM_SECONDS else failures + 1
-        wait = exponential(failures, jitter=random.random()).total_seconds()  # noqa: S311 - no secret
+        jitter = random.random()  # noqa: S311 - no secret
+        wait = exponential(failures, cap=LONGEST, jitter=jitter).total_seconds()
         metrics.worker_restarts.labels(service.name, worker.name).inc()
         told = {"service": service.name, "worker": worker.name, "attempts": failures}
         log.warning("worker_failed", seconds=round(wait, 3), exc_info=caught, **told)
