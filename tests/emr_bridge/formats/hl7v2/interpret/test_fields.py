@@ -7,6 +7,7 @@ import pytest
 
 from common.events.people import Contact
 from common.events.submission import (
+    Address,
     Caregiver,
     Coverage,
     Diagnosis,
@@ -43,7 +44,10 @@ def message(*segments, header=MSH):
         ("198001021530+0100", date(1980, 1, 2)),
         ("1980-01-02T10:00:00Z", date(1980, 1, 2)),
         ("1/2/1980", date(1980, 1, 2)),
+        ("Feb 3, 1980", date(1980, 2, 3)),
+        ("03-FEB-1980", date(1980, 2, 3)),
         ("19761325", None),
+        ("Xyz 3, 1980", None),
         ("198001", None),
         ("yesterday", None),
         (None, None),
@@ -79,6 +83,17 @@ def test_numbers_that_are_none_are_none():
         (["CTD|RP|Doc^Cid"], "Cid Doc", None),
         (["ORC|NW|||||||||||5^Iso^Ida^^^^^^&2.16.840.1.113883.4.6&ISO"], "Ida Iso", "5"),
         (["ORC|NW|||||||||||^Dr^Test^^Dr"], "Test Dr", None),
+        (["ORC|NW|||||||||||^SAWYER TOM MD", "PV1|1|||||||12^Ref^Rex"], "SAWYER TOM MD", None),
+        (
+            ["ORC|NW|||||||||||D1^Doc^Ann^^(X)~1417164831^Doc^Ann^^(X)^^^^National Provider ID"],
+            "Ann Doc",
+            "1417164831",
+        ),
+        (["PRD|RP|Doc^Ann", "PV1|1|||||||1999999984^Doc^Ann^^^^^^NPI"], "Ann Doc", "1999999984"),
+        (["PRD|RP|Doc^Ann|||||NPI^5"], "Ann Doc", "5"),
+        (["PRD||Doc^Ann"], "Ann Doc", None),
+        (["RXO" + "|" * 20 + "9^Brown^Mary^^DR", "PV1|1||||||||8^Con^Sul"], "Mary Brown", None),
+        (["RXO" + "|" * 20 + "J00.0^Cold^I10"], None, None),
         ([], None, None),
     ],
 )
@@ -95,6 +110,9 @@ def test_the_prescriber_is_found_through_the_ordered_places(segments, name, npi)
         (["ORC|NW|||||||||||1^Doc^Ann||5035550155", "OBR|1"], "5035550155", None),
         (["OBR|1|||||||||||||||1^Doc^Ann|20251111143000"], None, None),
         (["ORC|NW|||||||||||1^D^A||^WPN^PH^^^503^5550100^77"], "5035550100 x77", None),
+        (["ORC|NW|||||||||||1^D^A||12345^WPN^PH^^1^503^5550100"], "+15035550100", None),
+        (["ORC|NW|||||||||||1^D^A||(9"], None, None),
+        (["ORC|NW|||||||||||1^D^A||5550100^NET^Internet"], None, None),
     ],
 )
 def test_the_prescribers_numbers_are_found(segments, phone, fax):
@@ -107,6 +125,17 @@ def test_the_patients_numbers_come_from_the_older_fields_where_the_list_is_empty
     assert patient.read(message("PID|1|||13")).identifiers == (Identifier(value="13"),)
     assert patient.read(message("PID|1||9^^^SS")).identifiers == ()
     assert patient.read(message()).identifiers == ()
+
+
+def test_names_and_addresses_that_stand_one_place_off_are_read():
+    found = patient.read(
+        message("PID|1||7||ZZTEST, Anna Lena||||||^^^^^USA~9 Rd^^Town^ST^^6012^NZ")
+    )
+    assert (found.family_name, found.given_names) == ("ZZTEST", ("Anna", "Lena"))
+    assert found.address == Address(
+        line1="9 Rd", city="Town", state="ST", postal_code="6012", country="NZ"
+    )
+    assert patient.read(message("PID|1||7||||||ZZTEST^Anna")).family_name == "ZZTEST"
 
 
 def test_an_alias_or_maiden_name_gives_way_to_the_current_one():
@@ -130,6 +159,7 @@ def test_a_family_contact_in_ctd_is_the_caregiver_and_a_clinics_is_not():
 
 def test_who_entered_the_order_is_the_contact_when_a_name_is_given():
     assert contact.read(message("ORC|NW|||||||||U1")) is None
+    assert contact.read(message("ORC|NW|||||||||1^SYSTEM^SYSTEM")) is None
     assert contact.read(message("ORC|NW|||||||||U1^Enter^Eva")) == Contact(name="Eva Enter")
 
 
@@ -153,6 +183,15 @@ def test_a_company_id_with_the_form_of_a_bin_is_one_and_another_is_not():
     assert [one.payer for one in found] == ["Payer", "MAJOR MEDICAL"]
 
 
+def test_pharmacy_numbers_that_stand_elsewhere_belong_to_the_pharmacys_coverage():
+    noted = "OBX|1|TX|N^Note||RxBIN: 610014 RxPCN: A4"
+    found = coverage.read(message("IN1|1|MEDICAL PPO|9|Med", "IN1|2|RX PLAN|8|Pbm", noted))
+    assert [(one.payer, one.bin, one.pcn) for one in found] == [
+        ("Med", None, None),
+        ("Pbm", "610014", "A4"),
+    ]
+
+
 def test_an_in2_gives_the_member_number_that_its_in1_lacks():
     second = "IN2|1" + "|" * 60 + "PN-145"
     (found,) = coverage.read(message("IN2|stray", "IN1|1|P|X|Payer", second))
@@ -170,6 +209,8 @@ def test_an_in2_gives_the_member_number_that_its_in1_lacks():
         (["RXE|" + "|" * 26 + "K50.9^Crohn^I10"], [("K50.9", "Crohn")]),
         (["OBR|1" + "|" * 30 + "L40.0"], [("L40.0", None)]),
         (["ORC|NW" + "|" * 15 + "4338008^Wheezing^SCT"], []),
+        (["RXO" + "|" * 20 + "J00^Cold^ICD-10-CM"], [("J00", "Cold")]),
+        (["OBX|1|CE|29308-4^Diagnosis^LN||L20.9^Eczema^I10"], [("L20.9", "Eczema")]),
     ],
 )
 def test_diagnoses_are_preferred_in_icd_10_and_taken_from_orders_without_dg1(segments, found):
@@ -222,6 +263,20 @@ def test_an_order_repeated_without_orc_is_another_order():
         (["RXO|D^Drug", "TQ1|1||Q4W|||4^weeks"], "days_supply", None),
         (["TQ1|1||||| 30 ", "RXO|D^Drug"], "days_supply", 30),
         (["RXO|D^Drug|5||mg"], "strength", None),
+        (["RXO|D^Drug|15|UNT", "RXR|SC^Skin"], "sig", "15 UNT, Skin"),
+        (["RXO|D^Drug|500|mg|ORAL"], "sig", "500 mg, ORAL"),
+        (["RXE||D^Drug|3|6|mL"], "sig", "3-6 mL"),
+        (["RXE|1^Q8H|D^Drug||1000|mg||PO^Oral^HL70162|||90|tab||0"], "sig", "1000 mg, Q8H"),
+        (["RXE|1^Q8H|D^Drug||1000|mg||PO^Oral^HL70162|||90|tab||0"], "refills", 0),
+        (["RXE||D^Drug|||||First~Second"], "sig", "First; Second"),
+        (["RXE||D^Drug" + "|" * 19 + "1^Take one"], "sig", "Take one"),
+        (["TQ1|1" + "|" * 10 + "Take one", "RXO|D^Drug"], "sig", "Take one"),
+        (["RXO|D^Drug||5|mg" + "|" * 7 + "0|QD^Once^HL70335"], "sig", "5 mg, Once"),
+        (["RXO|D^Drug||5|mg" + "|" * 7 + "0|QD^Once^HL70335"], "quantity", None),
+        (["RXO|D^Drug||5|mg" + "|" * 7 + "0|QD^Once^HL70335"], "quantity_unit", None),
+        (["RXO|D^Drug", "OBX|1|NM|RX-QUANTITY||2|pen"], "quantity", Decimal(2)),
+        (["RXD|1|123^Drug^RxNorm"], "rxnorm", "123"),
+        (["ORC|NW", "OBR|1|||0074-4339-02^Drug^NDC"], "text", "Drug"),
     ],
 )
 def test_details_of_a_drug_are_found(segments, field, value):
@@ -244,6 +299,11 @@ def test_a_referral_without_pharmacy_segments_names_its_drug_in_observations():
     assert (drug.quantity, drug.quantity_unit) == (Decimal(2), "pen")
     assert (drug.days_supply, drug.refills, drug.strength) == (28, 5, "40 mg")
     assert clinicals.read(found) == clinicals.read(message())
+
+
+def test_a_result_in_words_is_kept_whole_and_a_coded_one_by_its_words():
+    found = clinicals.read(message("OBX|1|ST|A^Note||a^b", "OBX|2|CE|B^Code||C1^Words^L"))
+    assert [one.value for one in found.labs] == ["a^b", "Words"]
 
 
 def test_weights_in_any_unit_are_kilograms_and_unreadable_ones_are_left_out():

@@ -31,7 +31,8 @@ KILOGRAMS = {
     "[LB_AV]": Decimal("0.45359237"),
 }
 
-RESULTS = ("NM", "ST", "SN", "CE", "CWE")
+CODED = ("CE", "CWE")
+RESULTS = ("NM", "ST", "SN", *CODED)
 TRIED = re.compile(
     r"\s*(?:previously\s+)?tried(?:\s+and\s+|\s*/\s*|\s*&\s*)failed\s*:\s*([^\n]+)", re.IGNORECASE
 )
@@ -108,7 +109,7 @@ def _is_history(observation: Segment) -> bool:
 
 def _labs(observations: Iterable[Segment]) -> Iterator[Lab]:
     for observation in observations:
-        value = coded_text(observation.value(5))
+        value = _result(observation)
         plain = observation.text(2) in RESULTS and not _is_history(observation)
         name = name_of_observation(observation)
         if plain and value and name and _weight(observation) is None:
@@ -118,6 +119,11 @@ def _labs(observations: Iterable[Segment]) -> Iterator[Lab]:
                 unit=observation.text(6),
                 taken_on=date_of(observation.text(14)),
             )
+
+
+def _result(observation: Segment) -> str | None:
+    value = observation.value(5)
+    return coded_text(value) if observation.text(2) in CODED else value.text()
 
 
 def _notes(message: Message, further: Sequence[Order]) -> Iterator[str]:

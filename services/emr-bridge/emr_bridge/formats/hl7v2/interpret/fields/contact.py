@@ -7,6 +7,9 @@ from emr_bridge.formats.hl7v2.reader import Message, Segment
 CLINIC_CONTACTS = ("PR", "CP", "O", "")
 """CTD-1 (table 0131): who prepared the referral, contact person, other, not said."""
 
+NOBODY = {"SYSTEM", "INTERFACE", "AUTO", "ADMIN"}
+"""Words that programs enter orders under."""
+
 
 def read(message: Message) -> Contact | None:
     """CTD of the clinic, else who entered the order (ORC-10, with the call-back number)."""
@@ -16,7 +19,8 @@ def read(message: Message) -> Contact | None:
             if name and (segment.text(1) or "").upper() == role:
                 return _of_ctd(name, segment)
     for order in message.all("ORC"):
-        if name := name_of(order.value(10), first=2):
+        name = name_of(order.value(10), first=2)
+        if name and not NOBODY.issuperset(name.upper().split()):
             return Contact(name=name, phone=phone_of(order.value(14)))
     return None
 

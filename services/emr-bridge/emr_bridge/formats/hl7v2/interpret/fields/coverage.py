@@ -1,6 +1,7 @@
 """Insurance: IN1 with its IN2, and the pharmacy numbers (BIN, PCN, group) wherever they are put."""
 
 import re
+from collections.abc import Iterator
 
 from common.events.submission import Coverage
 from emr_bridge.formats.hl7v2.interpret.fields.observed import is_about, plain
@@ -35,8 +36,9 @@ def read(message: Message) -> tuple[Coverage, ...]:
     if not found and said:
         return (Coverage(**said),)
     if found:
-        missing = {key: text for key, text in said.items() if getattr(found[0], key) is None}
-        found[0] = found[0].model_copy(update=missing)
+        place = next((n for n, one in enumerate(found) if one.benefit == "pharmacy"), 0)
+        missing = {key: text for key, text in said.items() if getattr(found[place], key) is None}
+        found[place] = found[place].model_copy(update=missing)
     return tuple(found)
 
 
@@ -88,6 +90,15 @@ def _labelled(in1: Segment) -> dict[str, str]:
     return found
 
 
+def _texts(message: Message) -> Iterator[str]:
+    """Yield the notes (NTE-3) and the observations in words (OBX-5)."""
+    for segment in message.segments:
+        if segment.name == "NTE":
+            yield from (value.text() or "" for value in segment.values(3))
+        elif segment.name == "OBX" and segment.text(2) in ("TX", "FT", "ST"):
+            yield from (value.text() or "" for value in segment.values(5))
+
+
 def _said_elsewhere(message: Message) -> dict[str, str]:
     """Numbers in observations that are named after them, then in notes."""
     found: dict[str, str] = {}
@@ -96,7 +107,7 @@ def _said_elsewhere(message: Message) -> dict[str, str]:
             number = observation.text(5)
             if number and is_about(observation, labels):
                 found.setdefault(key, number)
-    notes = " ".join(v.text() or "" for s in message.all("NTE") for v in s.values(3))
+    notes = " ".join(_texts(message))
     for key, pattern in NOTED.items():
         if noted := pattern.search(notes[:20_000]):
             found.setdefault(key, noted[1])

@@ -4,13 +4,16 @@ import re
 from collections.abc import Iterator
 
 from common.events.submission import Diagnosis
+from emr_bridge.formats.hl7v2.interpret.fields.observed import DIAGNOSIS, is_about, plain
 from emr_bridge.formats.hl7v2.interpret.fields.values import codes
 from emr_bridge.formats.hl7v2.reader import Message, Value
 
-ICD10_SYSTEMS = ("I10", "I10C", "ICD10", "ICD-10", "ICD10CM", "ICD-10-CM", "10D")
-ICD10_FORM = re.compile(r"[A-TV-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?", re.ASCII | re.IGNORECASE)
+ICD10_SYSTEMS = {"I10", "I10C", "I10CM", "ICD10", "ICD10CM", "10D", plain("2.16.840.1.113883.6.90")}
+"""Letters and digits only: senders put hyphens where they like."""
 
-INDICATIONS = (("RXE", 27), ("RXO", 20), ("OBR", 31), ("ORC", 16))
+ICD10_FORM = re.compile(r"[A-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?", re.ASCII | re.IGNORECASE)
+
+INDICATIONS = (("RXE", 27), ("RXO", 20), ("OBR", 31), ("ORC", 16), ("RF1", 10), ("PV2", 3))
 
 
 def read(message: Message) -> tuple[Diagnosis, ...]:
@@ -31,16 +34,27 @@ def _of_dg1(message: Message) -> Iterator[Diagnosis]:
 
 def _of_orders(message: Message) -> Iterator[Diagnosis]:
     """Take an indication only when it is coded in ICD-10: those fields hold anything."""
+    for value in _indications(message):
+        for code, text, system in codes(value):
+            if _is_icd10(system) or (not system and ICD10_FORM.fullmatch(code)):
+                yield Diagnosis(code=code, text=text)
+
+
+def _indications(message: Message) -> Iterator[Value]:
     for name, number in INDICATIONS:
         for segment in message.all(name):
-            for value in segment.values(number):
-                for code, text, system in codes(value):
-                    if system in ICD10_SYSTEMS or (not system and ICD10_FORM.fullmatch(code)):
-                        yield Diagnosis(code=code, text=text)
+            yield from segment.values(number)
+    for observation in message.all("OBX"):
+        if is_about(observation, DIAGNOSIS):
+            yield from observation.values(5)
+
+
+def _is_icd10(system: str) -> bool:
+    return plain(system) in ICD10_SYSTEMS
 
 
 def _best(value: Value) -> tuple[str, str | None] | None:
     given = codes(value)
-    icd10 = [(code, text) for code, text, system in given if system in ICD10_SYSTEMS]
+    icd10 = [(code, text) for code, text, system in given if _is_icd10(system)]
     other = [(code, text) for code, text, _ in given]
     return next(iter(icd10 + other), None)

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 
 from common.events.submission import Medication
 from emr_bridge.formats.hl7v2.interpret.fields import observed
-from emr_bridge.formats.hl7v2.interpret.fields.observed import about
+from emr_bridge.formats.hl7v2.interpret.fields.observed import about, plain
 from emr_bridge.formats.hl7v2.interpret.fields.values import (
     coded_text,
     codes,
@@ -15,10 +16,23 @@ from emr_bridge.formats.hl7v2.interpret.fields.values import (
 )
 from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
 
-NDC_SYSTEMS = ("NDC", "ND", "N")
-RXNORM_SYSTEMS = ("RXNORM", "RXN", "RXCUI", "2.16.840.1.113883.6.88")
+NDC_SYSTEMS = {plain(name) for name in ("NDC", "ND", "N", "NDC11", "2.16.840.1.113883.6.69")}
+RXNORM_SYSTEMS = {plain(name) for name in ("RXNORM", "RXN", "RXCUI", "2.16.840.1.113883.6.88")}
 NDC_FORM = re.compile(r"\d{4,5}-\d{3,4}-\d{1,2}|\d{11}", re.ASCII)
 DAYS = re.compile(r"D?(\d{1,3})\s*(?:D|DAYS?)?", re.IGNORECASE)
+
+PLACES = (("RXE", 2), ("RXO", 1), ("RXD", 2), ("RXC", 2))
+"""Where the drug stands, in the order in which it is believed."""
+
+DIRECTIONS = (("RXE", 7), ("RXO", 7), ("RXE", 21), ("TQ1", 11))
+"""Where directions stand in words."""
+
+DOSES = (("RXE", 3), ("RXO", 2))
+"""Where the least amount of a dose stands; the most follows, then the unit."""
+
+ROUTES = "HL70162"
+REPEATS = "HL70335"
+"""Tables of codes that some senders put one field away from where they belong."""
 
 Order = tuple[Segment, ...]
 """The segments of one order: from one ORC, or one drug, to the next."""
@@ -35,28 +49,34 @@ def orders(message: Message) -> list[Order]:
         if segment.name == "ORC" or not groups or repeated:
             groups.append([])
         groups[-1].append(segment)
-    named = [tuple(group) for group in groups if any(s.name in DRUGS for s in group)]
-    return [order for order in named if text_of(order)]
+    return [tuple(group) for group in groups if text_of(tuple(group))]
 
 
 def read(order: Order, message: Message) -> Medication:
-    """Read one order; without one, the observations that describe a prescription."""
+    """Read one order; what it leaves out, the observations that describe a prescription say."""
+    observed = _observed(message)
     if not order:
-        return _observed(message)
+        return observed
+    ordered = _ordered(order, message)
+    missing = {name for name in Medication.model_fields if getattr(ordered, name) is None}
+    return ordered.model_copy(update={name: getattr(observed, name) for name in missing})
+
+
+def _ordered(order: Order, message: Message) -> Medication:
     encoded, asked = first(order, "RXE"), first(order, "RXO")
-    drug = [value for value in (encoded.value(2), asked.value(1)) if value.raw]
-    unit = coded_text(encoded.value(11)) or coded_text(asked.value(12))
-    refills = encoded.text(12) or asked.text(13)
+    drug, unit = _drug(order), _quantity_unit(encoded, asked)
+    # RXE-13 is a person by right; a bare number there is RXE-12, shifted.
+    refills = (encoded.text(12), asked.text(13), encoded.text(13))
     return Medication(
         text=text_of(order),
         ndc=_code(drug, NDC_SYSTEMS, NDC_FORM),
         rxnorm=_code(drug, RXNORM_SYSTEMS, None),
         strength=_amount(encoded, 25, 26) or _amount(asked, 18, 19),
-        sig=_sig(order, encoded, asked),
-        quantity=number_of(encoded.text(10)) or number_of(asked.text(11)),
-        quantity_unit=unit,
+        sig=_sig(order),
+        quantity=_quantity(encoded.text(10)) or _quantity(asked.text(11)),
+        quantity_unit=coded_text(unit) if unit else None,
         days_supply=_days(order, message),
-        refills=integer_of(refills),
+        refills=next((n for text in refills if (n := integer_of(text)) is not None), None),
     )
 
 
@@ -79,8 +99,17 @@ def _observed(message: Message) -> Medication:
 
 def text_of(order: Order) -> str | None:
     """Return the words for an order's drug."""
-    encoded, asked = first(order, "RXE"), first(order, "RXO")
-    return coded_text(encoded.value(2)) or coded_text(asked.value(1))
+    return next((text for value in _drug(order) if (text := coded_text(value))), None)
+
+
+def _drug(order: Order) -> list[Value]:
+    """Return the fields that name the drug: pharmacy segments, else a service coded as a drug."""
+    named = [first(order, name).value(number) for name, number in PLACES]
+    service = first(order, "OBR").value(4)
+    drug_systems = NDC_SYSTEMS | RXNORM_SYSTEMS
+    if any(plain(system) in drug_systems for _, _, system in codes(service)):
+        named.append(service)
+    return [value for value in named if value.raw]
 
 
 def first(order: Sequence[Segment], name: str) -> Segment:
@@ -89,12 +118,10 @@ def first(order: Sequence[Segment], name: str) -> Segment:
     return next((segment for segment in order if segment.name == name), nothing)
 
 
-def _code(
-    drug: Sequence[Value], systems: Sequence[str], form: re.Pattern[str] | None
-) -> str | None:
+def _code(drug: Sequence[Value], systems: set[str], form: re.Pattern[str] | None) -> str | None:
     """Find the code of that system; where none is named, one that has its form."""
     triples = [triple for value in drug for triple in codes(value)]
-    named = [code for code, _, system in triples if system in systems]
+    named = [code for code, _, system in triples if plain(system) in systems]
     formed = [c for c, _, system in triples if form and not system and form.fullmatch(c)]
     return next(iter(named + formed), None)
 
@@ -104,25 +131,48 @@ def _amount(segment: Segment, number: int, unit: int) -> str | None:
     return " ".join(part for part in parts if part) if parts[0] else None
 
 
-def _sig(order: Order, encoded: Segment, asked: Segment) -> str | None:
-    """Take the directions in words (RXE-7, RXO-7), else put amount, route and timing together."""
-    for value in (*encoded.values(7), *asked.values(7)):
-        is_route = value.component(3) == "HL70162"
-        if (words := coded_text(value)) and not is_route:
-            return words
-    doses = (_amount(encoded, 3, 5), _amount(asked, 2, 4))
-    dose = next((amount for amount in doses if amount), None)
+def _quantity(text: str | None) -> Decimal | None:
+    """Read an amount to dispense; none is not an amount, but a shifted field."""
+    amount = number_of(text)
+    return amount if amount and amount > 0 else None
+
+
+def _quantity_unit(encoded: Segment, asked: Segment) -> Value | None:
+    units = (encoded.value(11), asked.value(12))
+    return next((unit for unit in units if unit.raw and unit.component(3) != REPEATS), None)
+
+
+def _sig(order: Order) -> str | None:
+    """Take the directions in words, else put amount, route and timing together."""
+    for name, number in DIRECTIONS:
+        values = first(order, name).values(number)
+        words = [coded_text(value) for value in values if value.component(3) != ROUTES]
+        if text := "; ".join(unique(words)):
+            return text
+    dose = next((dose for name, number in DOSES if (dose := _dose(first(order, name), number))), ())
     route = coded_text(first(order, "RXR").value(1))
-    return ", ".join(unique((dose, route, _timing(order)))) or None
+    return ", ".join(unique((*dose, route, _timing(order)))) or None
+
+
+def _dose(segment: Segment, number: int) -> tuple[str, ...]:
+    """Read least and most amount and unit; a unit one field early pushes the form after it."""
+    parts = [segment.text(number), segment.text(number + 1), coded_text(segment.value(number + 2))]
+    amounts = [part for part in parts[:2] if part and part[0].isdigit()]
+    words = [part for part in parts if part and part not in amounts]
+    if not amounts:
+        return ()
+    return (" ".join(["-".join(unique(amounts)), *words[:1]]), *words[1:])
 
 
 def _timing(order: Order) -> str | None:
-    """How often: TQ1-3, else the second component of the old quantity/timing fields."""
-    repeat = first(order, "TQ1").value(3)
-    if text := coded_text(repeat):
-        return text
-    old = (("RXE", 1), ("ORC", 7))
-    found = (first(order, name).text(number, 2) for name, number in old)
+    """How often: TQ1-3, else the old quantity/timing fields, else where a shift has put it."""
+    shifted = first(order, "RXO").value(12)
+    found = (
+        coded_text(first(order, "TQ1").value(3)),
+        first(order, "RXE").text(1, 2),
+        first(order, "ORC").text(7, 2),
+        coded_text(shifted) if shifted.component(3) == REPEATS else None,
+    )
     return next((text for text in found if text), None)
 
 

@@ -6,13 +6,24 @@ from emr_bridge.formats.hl7v2.interpret.fields.values import coded_text
 from emr_bridge.formats.hl7v2.reader import Message, Segment
 
 DRUG = frozenset(
-    ("RXDRUG", "MEDICATION", "MEDICATIONREQUESTED", "MEDICATIONORDERED", "DRUG", "DRUGREQUESTED")
+    (
+        "DRUG",
+        "DRUGNAME",
+        "DRUGREQUESTED",
+        "MEDICATION",
+        "MEDICATIONNAME",
+        "MEDICATIONORDERED",
+        "MEDICATIONREQUESTED",
+        "RXDRUG",
+    )
 )
 SIG = frozenset(("RXSIG", "SIG", "DIRECTIONS", "MEDICATIONDIRECTIONS"))
 QUANTITY = frozenset(("RXQUANTITY", "QUANTITY", "DISPENSEQUANTITY"))
 DAYS_SUPPLY = frozenset(("RXDAYSSUPPLY", "DAYSSUPPLY", "DAYSOFSUPPLY"))
 REFILLS = frozenset(("RXREFILLS", "REFILLS", "NUMBEROFREFILLS"))
 STRENGTH = frozenset(("RXSTRENGTH", "STRENGTH", "DRUGSTRENGTH"))
+DIAGNOSIS = frozenset(("DIAGNOSIS", "PRIMARYDIAGNOSIS", "RXDIAGNOSIS", "293084"))
+"""The last is LOINC 29308-4."""
 
 PRESCRIPTION = DRUG | SIG | QUANTITY | DAYS_SUPPLY | REFILLS | STRENGTH
 

@@ -1,5 +1,6 @@
 """The patient: PID, and who speaks for them (NK1, CTD)."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from common.events.submission import Address, Caregiver, Identifier, Patient
@@ -32,16 +33,16 @@ def read(message: Message) -> Patient:
     """Read PID; every part may be missing."""
     pid = message.first("PID")
     name = _name(pid)
-    given = (name.component(2), name.component(3))
+    family, given = _parts(name)
     numbers = [value for field in (13, 14, 40) for value in pid.values(field)]
     return Patient(
-        family_name=name.component(1),
-        given_names=unique(part for text in given for part in (text or "").split()),
+        family_name=family,
+        given_names=unique(part.strip(",") for text in given for part in (text or "").split()),
         birth_date=date_of(pid.text(7)),
         sex=SEXES.get((pid.text(8) or "").upper()[:1], "unknown"),
         phones=unique(phone_of(number) for number in numbers),
         email=next((email for number in numbers if (email := email_of(number))), None),
-        address=_address(pid.value(11)),
+        address=_address(pid.values(11)),
         preferred_language=pid.text(15),
         caregiver=_caregiver(message),
         identifiers=_identifiers(pid),
@@ -50,9 +51,18 @@ def read(message: Message) -> Patient:
 
 def _name(pid: Segment) -> Value:
     """Choose the first name that is no alias, nor a former one."""
-    names = [value for value in pid.values(5) if value.component(1)]
+    names = [value for value in (*pid.values(5), *pid.values(9)) if value.component(1)]
     current = [value for value in names if value.component(7) not in FORMER_NAMES]
     return (current or names or [pid.value(5)])[0]
+
+
+def _parts(name: Value) -> tuple[str | None, tuple[str | None, ...]]:
+    """Return family and given names; some senders write `Family, Given` into the first component."""
+    family, given = name.component(1), (name.component(2), name.component(3))
+    if family and not any(given) and "," in family:
+        family, _, rest = family.partition(",")
+        return family.strip() or None, (rest,)
+    return family, given
 
 
 def _identifiers(pid: Segment) -> tuple[Identifier, ...]:
@@ -66,16 +76,23 @@ def _identifiers(pid: Segment) -> tuple[Identifier, ...]:
     )
 
 
-def _address(value: Value) -> Address | None:
+def _address(values: Sequence[Value]) -> Address | None:
+    """Take the first address with a street, else the first; the postal code may stand one too far."""
+    value = next((one for one in values if one.component(1)), next(iter(values), None))
+    if value is None:
+        return None
     street = [value.component(1, part) for part in (1, 2, 3)]
     line1 = " ".join(part for part in street if part)
+    postal_code, country = value.component(5), value.component(6)
+    if postal_code is None and country and any(letter.isdigit() for letter in country):
+        postal_code, country = country, value.component(7)
     address = Address(
         line1=line1 or None,
         line2=value.component(2),
         city=value.component(3),
         state=value.component(4),
-        postal_code=value.component(5),
-        country=value.component(6),
+        postal_code=postal_code,
+        country=country,
     )
     return None if address == Address() else address
 

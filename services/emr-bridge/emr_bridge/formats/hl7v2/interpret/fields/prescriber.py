@@ -1,10 +1,11 @@
 """Who prescribes, through the places where senders put it; never the one referred to (PRD `RT`)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from common.events.submission import Prescriber
 from emr_bridge.formats.hl7v2.interpret.fields.values import (
+    TITLES,
     is_fax,
     is_phone_like,
     name_of,
@@ -13,20 +14,26 @@ from emr_bridge.formats.hl7v2.interpret.fields.values import (
 )
 from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
 
-ROLES = ("RP", "PP", "CP")
-"""PRD-1 (table 0286): referring, primary care, consulting provider."""
+ROLES = ("RP", "PP", "CP", "")
+"""PRD-1 (table 0286): referring, primary care, consulting provider; not said."""
 
 PLACES = (
     ("ORC", 12),
     ("OBR", 16),
     ("RXE", 13),
     ("RXO", 14),
+    ("RXO", 20),
     ("PV1", 8),
     ("PV1", 7),
     ("PV1", 9),
     ("PV1", 17),
 )
 """Where a person stands as XCN, after PRD, in the order in which they are believed."""
+
+INDICATION = ("RXO", 20)
+"""A coded reason by right: whoever stands there is known by a title."""
+
+DEGREES = TITLES | {"MD", "DO", "NP", "PA", "PHD"}
 
 NOT_CLINICIANS = ("COURIER",)
 
@@ -50,11 +57,17 @@ def read(message: Message) -> Prescriber:
     found = [one for one in _candidates(message) if one.name is None or one.name not in receivers]
     chosen = next((one for one in found if one.sure), next(iter(found), Candidate(None, None)))
     return Prescriber(
-        npi=chosen.npi,
+        npi=chosen.npi or _npi_of_same(chosen, found),
         name=chosen.name,
         phone=chosen.phone or _phone(message, fax=False),
         fax=chosen.fax or _phone(message, fax=True),
     )
+
+
+def _npi_of_same(chosen: Candidate, found: Sequence[Candidate]) -> str | None:
+    """Find the number beside the same name elsewhere: each of a person's ids repeats the name."""
+    same = (one for one in found if one.name == chosen.name)
+    return next((one.npi for one in same if one.npi), None)
 
 
 def _candidates(message: Message) -> Iterator[Candidate]:
@@ -65,7 +78,8 @@ def _candidates(message: Message) -> Iterator[Candidate]:
     for name, number in PLACES:
         values = [value for segment in message.all(name) for value in segment.values(number)]
         for value in values:
-            yield from _of_xcn(value)
+            if (name, number) != INDICATION or _is_titled(value):
+                yield from _of_xcn(value)
     for contact in message.all("CTD"):
         if contact.text(1) == "RP":
             yield from _of_prd(contact)
@@ -100,7 +114,12 @@ def _of_xcn(value: Value) -> Iterator[Candidate]:
         return
     name, npi = name_of(value, first=2), npi_of(value)
     if name or npi:
-        yield Candidate(name, npi, sure=bool(npi or value.component(3)))
+        yield Candidate(name, npi, sure=bool(npi or value.component(3) or " " in (name or "")))
+
+
+def _is_titled(value: Value) -> bool:
+    titles = (value.component(number) or "" for number in (5, 6, 7))
+    return any(title.rstrip(".").upper() in DEGREES for title in titles)
 
 
 def _phone(message: Message, *, fax: bool) -> str | None:

@@ -7,11 +7,29 @@ from decimal import Decimal
 
 from emr_bridge.formats.hl7v2.reader import Value
 
-DAY = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?!\d{1,3}$)")
-AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
+DATES = (
+    re.compile(r"(?P<year>\d{4})-?(?P<month>\d{2})-?(?P<day>\d{2})(?!\d{1,3}$)", re.ASCII),
+    re.compile(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})$", re.ASCII),
+    re.compile(
+        r"(?P<month>[A-Z]{3})[A-Z]*\.? (?P<day>\d{1,2}),? (?P<year>\d{4})$",
+        re.IGNORECASE | re.ASCII,
+    ),
+    re.compile(
+        r"(?P<day>\d{1,2})[ -]?(?P<month>[A-Z]{3})[A-Z]*[ -]?(?P<year>\d{4})$",
+        re.IGNORECASE | re.ASCII,
+    ),
+)
+"""`YYYYMMDD…` and ISO 8601, `MM/DD/YYYY`, `Aug 15, 1942`, `15-AUG-1942`."""
+
+MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{1,6})?", re.ASCII)
 NPI_FORM = re.compile(r"[12]\d{9}", re.ASCII)
-NPI_SYSTEM = "2.16.840.1.113883.4.6"
+NPI_NAMES = {
+    "NPI",
+    "NATIONAL PROVIDER ID",
+    "NATIONAL PROVIDER IDENTIFIER",
+    "2.16.840.1.113883.4.6",
+}
 
 TITLES = {"DR", "MR", "MRS", "MS", "MISS", "PROF"}
 """What senders put where the suffix belongs."""
@@ -19,22 +37,24 @@ TITLES = {"DR", "MR", "MRS", "MS", "MISS", "PROF"}
 SHORTEST_STAMP = 12
 """Digits of `YYYYMMDDHHMM`."""
 
+SHORTEST_PHONE = 4
+WHOLE_PHONE = 7
+"""Digits: less than the first is no number at all, less than the second only an extension."""
+
 USES = {"PRN", "ORN", "WPN", "VHN", "ASN", "EMR", "NET", "BPN", "PRS"}
-EQUIPMENT = {"PH", "FX", "MD", "CP", "SAT", "BP", "INTERNET", "X.400", "TDD", "TTY"}
+NO_PHONES = {"INTERNET", "X.400"}
+EQUIPMENT = NO_PHONES | {"PH", "FX", "MD", "CP", "SAT", "BP", "TDD", "TTY"}
 
 
 def date_of(text: str | None) -> date | None:
-    """Read DT, TS and DTM (`YYYYMMDD…`), ISO 8601 and `MM/DD/YYYY`; None where it is no date."""
-    if not text:
+    """Read DT, TS and DTM, and what senders write instead; None where it is no date."""
+    found = next((match for form in DATES if (match := form.match(text or ""))), None)
+    if found is None:
         return None
-    if found := DAY.match(text):
-        parts = (found[1], found[2], found[3])
-    elif found := AMERICAN.fullmatch(text):
-        parts = (found[3], found[1], found[2])
-    else:
-        return None
+    month = found["month"].upper()
+    number = MONTHS.index(month) + 1 if month in MONTHS else month
     try:
-        return date(*(int(part) for part in parts))
+        return date(int(found["year"]), int(number), int(found["day"]))
     except ValueError:
         return None
 
@@ -64,28 +84,32 @@ def codes(value: Value) -> list[tuple[str, str | None, str]]:
 def name_of(value: Value, *, first: int) -> str | None:
     """Return "Given Middle Family Suffix" of XPN (`first`=1) or XCN (`first`=2)."""
     family, given, middle, suffix = (value.component(first + place) for place in range(4))
-    suffix = None if suffix and suffix.rstrip(".").upper() in TITLES else suffix
+    misplaced = suffix and (suffix.startswith("(") or suffix.rstrip(".").upper() in TITLES)
+    suffix = None if misplaced else suffix
     return " ".join(part for part in (given, middle, family, suffix) if part) or None
 
 
 def npi_of(value: Value) -> str | None:
     """Return the NPI in XCN or PLN: what is called so, else what has its form."""
-    parts = [value.component(number) for number in range(1, 15)]
-    systems = [value.component(number, 2) for number in range(1, 15)]
-    number = parts[0]
-    if number is None:
-        return None
-    if "NPI" in parts[1:] or NPI_SYSTEM in parts or NPI_SYSTEM in systems:
-        return number
-    return number if NPI_FORM.fullmatch(number) else None
+    first, second, *_ = parts = [value.component(number) for number in range(1, 15)]
+    names = {(part or "").upper() for part in (*parts[1:], *_systems(value))}
+    number = second if (first or "").upper() in NPI_NAMES else first
+    is_named = number is not first or not names.isdisjoint(NPI_NAMES)
+    return number if number and (is_named or NPI_FORM.fullmatch(number)) else None
 
 
 def phone_of(value: Value) -> str | None:
-    """Return the number of XTN: as text, whole in 12 or 10, else country, area and local part."""
-    for part in (1, 12, 10):
-        text = value.component(part)
-        if text and _is_number(text):
-            return text
+    """Return the number of XTN: as text, whole in 12 or 10, or in parts; a whole one is preferred."""
+    if (value.component(3) or "").upper() in NO_PHONES:
+        return None
+    written = [*(value.component(part) for part in (1, 12, 10)), _in_parts(value)]
+    numbers = [text for text in written if text and _is_number(text)]
+    whole = (text for text in numbers if len(_digits(text)) >= WHOLE_PHONE)
+    return next(whole, next(iter(numbers), None))
+
+
+def _in_parts(value: Value) -> str | None:
+    """Put country, area, local number and extension together."""
     country, area, local = (_digits(value.component(part)) for part in (5, 6, 7))
     if not local:
         return None
@@ -115,10 +139,15 @@ def unique(texts: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in texts if text))
 
 
+def _systems(value: Value) -> list[str | None]:
+    """Return the second subcomponents: the universal ids of assigning authorities."""
+    return [value.component(number, 2) for number in range(1, 15)]
+
+
 def _is_number(text: str) -> bool:
     """Tell a phone number from an address, a word, and the time stamp of a shifted field."""
     stamp = len(text) >= SHORTEST_STAMP and text.isdigit() and date_of(text) is not None
-    return any(letter.isdigit() for letter in text) and "@" not in text and not stamp
+    return len(_digits(text)) >= SHORTEST_PHONE and "@" not in text and not stamp
 
 
 def _digits(text: str | None) -> str:

@@ -1,0 +1,73 @@
+"""How much of what a message says we read, against labels that a person made.
+
+A label is a keyed hash of the expected value, the key being the message itself: whoever has not
+the message learns nothing from it. Letter case, blanks and punctuation do not count.
+"""
+
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Iterable
+
+from common.events.submission import Address, Submission
+
+Labels = dict[str, list[str]]
+"""The hashes of a message's values, by the name of their field."""
+
+
+def values_of(read: Submission) -> dict[str, list[str]]:
+    """Return what was read, by field, each value in one comparable form."""
+    patient, drug, prescriber = read.patient, read.medication, read.prescriber
+    found = {
+        "patient.name": [patient.family_name, " ".join(patient.given_names)],
+        "patient.birth_date": [patient.birth_date],
+        "patient.sex": [patient.sex if patient.sex != "unknown" else None],
+        "patient.phones": [_digits(phone) for phone in patient.phones],
+        "patient.address": [_in_a_line(patient.address)],
+        "patient.identifiers": [one.value for one in patient.identifiers],
+        "prescriber.name": [prescriber.name],
+        "prescriber.npi": [prescriber.npi],
+        "drug.text": [drug.text],
+        "drug.code": [drug.ndc, drug.rxnorm],
+        "drug.quantity": [drug.quantity.normalize() if drug.quantity is not None else None],
+        "drug.sig": [drug.sig],
+        "diagnoses": [one.code for one in read.diagnoses],
+        "coverage.payer": [one.payer for one in read.coverages],
+        "coverage.member_id": [one.member_id for one in read.coverages],
+        "coverage.bin_pcn": [part for one in read.coverages for part in (one.bin, one.pcn)],
+        "coverage.group": [one.group for one in read.coverages],
+        "order_number": [one.value for one in read.external_ids],
+        "contact": [read.contact.name if read.contact else None],
+    }
+    return {name: [str(value) for value in values if value] for name, values in found.items()}
+
+
+def labels_of(values: dict[str, list[str]], message: bytes) -> Labels:
+    """Return the hashes of values, bound to their message."""
+    hashed = {name: [_hash(name, one, message) for one in some] for name, some in values.items()}
+    return {name: sorted(some) for name, some in hashed.items() if some}
+
+
+def compare(expected: Labels, found: Labels) -> dict[str, Counter[str]]:
+    """Count by field what is there and was read, what is missing, and what was made up."""
+    names = expected.keys() | found.keys()
+    return {name: _compared(expected.get(name, ()), found.get(name, ())) for name in names}
+
+
+def _compared(expected: Iterable[str], found: Iterable[str]) -> Counter[str]:
+    wanted, given = Counter(expected), Counter(found)
+    counts = {"read": wanted & given, "missing": wanted - given, "invented": given - wanted}
+    return Counter({name: some.total() for name, some in counts.items()})
+
+
+def _hash(name: str, value: str, message: bytes) -> str:
+    plain = "".join(letter for letter in value.casefold() if letter.isalnum())
+    return hmac.new(message, f"{name}={plain}".encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def _digits(phone: str) -> str:
+    return "".join(letter for letter in phone if letter.isdigit())
+
+
+def _in_a_line(address: Address | None) -> str:
+    return " ".join(part for part in address.model_dump().values() if part) if address else ""
