@@ -19,6 +19,7 @@ from common.database import Database
 from common.eventlog.port import NewRecord
 from common.eventlog.sqlite import SqliteEventLog
 from common.events import registry
+from common.events.emr import MessageReceived
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,7 +75,8 @@ async def replica(url, tmp_path):
 
 def told(value: bytes) -> str:
     _, event = registry.read(value)
-    return event.control_id  # type: ignore[union-attr]
+    assert isinstance(event, MessageReceived)
+    return event.control_id
 
 
 async def has_turn(url: str) -> list[int]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from common import deadletter, inbox, metrics
+from common import deadletter, failpoints, inbox, metrics
 from common.clock import Clock
 from common.database import Database, Transaction
 from common.deadletter import Failure
@@ -64,6 +64,7 @@ class Consumer:
             log.info("batch_failed", group=self.group, code=code_of(error), records=len(records))
             await self._one_by_one(subscription, records)
         else:
+            failpoints.reach("before_offset")
             await subscription.commit(records)
         metrics.records_handled.labels(self.group).inc(len(records))
         return len(records)

@@ -32,6 +32,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeEngine
 
+from common import failpoints
 from common.errors import Misconfigured
 from common.signals import Signal
 
@@ -120,7 +121,10 @@ class Database:
             yield tx
             wrote = _rows_written(tx) != before
             told = tx.info.pop(EVENTS_WAIT, False)
+            if wrote:
+                failpoints.reach("before_commit")
         if wrote:
+            failpoints.reach("after_commit")
             self.committed.notify()
         if told:
             self.told.notify()

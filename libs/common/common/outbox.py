@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, insert, select
 
+from common import failpoints
 from common.database import Database, Transaction, events_wait
 from common.eventlog.port import EventLog, NewRecord
 from common.events.envelope import Envelope, Event
@@ -84,9 +85,11 @@ async def drain(
         rows = (await tx.execute(select(outbox).order_by(outbox.c.id).limit(batch))).all()
     if not rows:
         return False
+    failpoints.reach("before_publish")
     await log.append(
         [NewRecord(topic=r.topic, key=r.key, value=r.value, headers=r.headers) for r in rows]
     )
+    failpoints.reach("after_publish")
     if observe is not None:
         observe([r.created_at for r in rows])
     async with db.begin() as tx:

@@ -1,0 +1,56 @@
+"""Places between two steps at which the fault tests have a process die, as by kill -9. Off otherwise.
+
+REFERRAL_LOOP_FAILPOINT=place[@word][#n] names one place, once per process: `word` must be in the name
+of the task that comes by (`group-commit`, `intake:relay`), and it dies the n-th time. Without the
+variable, which is read once at start, `reach` is a comparison with None and nothing else.
+
+    before_commit    the rows and events of a transaction are written, the commit is not
+    after_commit     committed, and nobody was answered, woken or told
+    before_publish   the relay has read events, the log has not got them
+    after_publish    the log has them, the outbox does not know
+    before_offset    a batch of records is handled and committed, its offsets are not
+"""
+
+import asyncio
+import os
+import signal
+from dataclasses import dataclass
+
+VARIABLE = "REFERRAL_LOOP_FAILPOINT"
+
+
+@dataclass(slots=True)
+class Failpoint:
+    """Where this process shall die, and how often it still lives through it."""
+
+    place: str
+    word: str = ""
+    left: int = 1
+
+    @classmethod
+    def read(cls, text: str) -> "Failpoint":
+        """Read `place[@word][#n]`."""
+        rest, _, times = text.partition("#")
+        place, _, word = rest.partition("@")
+        return cls(place, word, int(times or 1))
+
+    def is_here(self, place: str) -> bool:
+        """Count a visit; return whether it is the one."""
+        if place != self.place or self.word not in _task_name():
+            return False
+        self.left -= 1
+        return self.left <= 0
+
+
+_armed = Failpoint.read(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
+
+
+def reach(place: str) -> None:
+    """Die here if the environment says so."""
+    if _armed is not None and _armed.is_here(place):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _task_name() -> str:
+    task = asyncio.current_task()
+    return task.get_name() if task else ""
