@@ -54,7 +54,7 @@ def test_before_2_5_the_error_stands_in_the_first_field():
 
 def test_without_a_header_an_answer_is_still_possible():
     sent = answer(b"hello", ack.NO_HEADER).split(b"\r")
-    assert sent[0] == rb"MSH|^~\&|||||20260302150000+0000||ACK^ACK|C-9|P|2.5.1|||NE"
+    assert sent[0] == rb"MSH|^~\&|||||20260302150000+0000||ACK|C-9|P|2.5.1|||NE"
     assert sent[1] == b"MSA|AR||No readable MSH segment"
 
 

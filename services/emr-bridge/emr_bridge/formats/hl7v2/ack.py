@@ -68,8 +68,8 @@ def acknowledge(
     The sender's own separators are used, so that its ids can be echoed byte for byte.
     """
     mark, inner = header.separator, header.encoding[:1]
-    answer = [b"ACK", header.component(9, 2).encode(), b"ACK"]
-    kind = inner.join(part for part in answer if part)
+    event = header.component(9, 2).encode()
+    kind = inner.join([b"ACK", event, b"ACK"]) if event else b"ACK"
     stamp = now.strftime("%Y%m%d%H%M%S%z").encode()
     head = [
         b"MSH",
