@@ -125,6 +125,14 @@ async def test_a_large_message_is_answered(runtime, size):
     assert row["size"] == len(raw)
 
 
+async def test_a_sender_that_goes_on_above_the_limit_still_reads_its_answer(runtime):
+    limits = Limits(max_bytes=1000, linger_seconds=0.5)
+    async with listening(runtime, limits) as listener, connected(listener) as peer:
+        await peer.send(raw=framed(referral() + b"NTE|1||" + b"x" * 20_000_000))
+        assert verdict((await peer.receive())[0]) == ("AR", "M-1")
+        assert await peer.is_closed()
+
+
 async def test_above_the_limit_the_sender_hears_ar_199_and_the_link_closes(runtime):
     async with listening(runtime, Limits(max_bytes=1000)) as listener, connected(listener) as peer:
         answer = await peer.ask(referral() + b"NTE|1||" + b"x" * 1000)

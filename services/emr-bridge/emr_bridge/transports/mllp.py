@@ -4,6 +4,7 @@ Knows frames and sockets; what a message says is the Inbound port's business.
 """
 
 import asyncio
+import contextlib
 import socket
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ class Limits:
     half_frame_seconds: float = 30.0
     write_seconds: float = 30.0
     drain_seconds: float = 8.0
+    linger_seconds: float = 5.0
     tolerate_missing_return: bool = True
 
 
@@ -127,6 +129,18 @@ class Server:
             found = framer.feed(data) if data else framer.settle()
             if not await self._answer(found, connection.writer) or not data:
                 return
+
+        await self._see_off(connection)
+
+    async def _see_off(self, connection: Connection) -> None:
+        """Let a peer that is cut off read its answer: closing over unread bytes would reset it."""
+        connection.is_waiting = True
+        with contextlib.suppress(TimeoutError, OSError):
+            if connection.writer.can_write_eof():
+                connection.writer.write_eof()
+            async with asyncio.timeout(self._limits.linger_seconds):
+                while await connection.reader.read(CHUNK):
+                    pass
 
     async def _answer(self, found: Sequence[Found], writer: StreamWriter) -> bool:
         """Answer what was found, in its order; return whether the link is still good."""
