@@ -231,6 +231,7 @@ def test_bytes_that_no_western_page_knows_are_still_text():
 
 def test_text_is_encoded_for_a_link_and_named_for_msh_18():
     assert encode("Ren\u00e9e \u4e2d", "8859/1") == b"Ren\xe9e ?"
+    assert encode("Mro\u017cek \uff5c", "8859/1") == b"Mrozek ?"
     assert encode("Ren\u00e9e", "no-such-codec") == "Ren\u00e9e".encode()
     assert [hl7_name(name) for name in ("utf-8", "8859/1", "ascii", "cp1252", "nonsense")] == [
         "UNICODE UTF-8",

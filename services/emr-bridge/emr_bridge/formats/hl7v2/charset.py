@@ -1,6 +1,7 @@
 """Turns a message's bytes into text, whatever MSH-18 (table 0211) claims. Never raises."""
 
 import codecs
+import unicodedata
 from dataclasses import dataclass
 
 NAMES = {
@@ -53,8 +54,17 @@ def decode(raw: bytes, declared: str = "", default: str = "utf-8") -> Decoded:
 
 
 def encode(text: str, charset: str) -> bytes:
-    """Encode for a link; what its charset lacks becomes a question mark."""
-    return text.encode(_known(charset) or "utf-8", errors="replace")
+    """Encode for a link; what its charset lacks becomes its base letter, else a question mark."""
+    name = _known(charset) or "utf-8"
+    return "".join(_encodable(letter, name) for letter in text).encode(name, errors="replace")
+
+
+def _encodable(letter: str, name: str) -> str:
+    """Return a letter or its base; a separator in disguise (a full-width one) has none."""
+    if letter.isascii() or _strictly(letter.encode(name, errors="ignore"), name) == letter:
+        return letter
+    base = unicodedata.normalize("NFKD", letter)[0]
+    return base if base.isalnum() else letter
 
 
 def hl7_name(charset: str) -> str:
