@@ -113,6 +113,8 @@ class EmrServer:
             await self._answer_all(reader, writer)
         except (ConnectionError, FrameTooLargeError):
             writer.transport.abort()  # the peer broke the link, or has to be cut off
+        except asyncio.CancelledError:
+            writer.transport.abort()  # `stop` broke it; asyncio before 3.12 logs a cancelled link
         finally:
             del self._links[writer]
             writer.close()
