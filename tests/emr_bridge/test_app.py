@@ -21,7 +21,7 @@ from simulators.emr.messages import BUILDERS, Envelope
 from simulators.emr.samples import numbered
 
 
-async def test_the_first_migration_makes_the_tables_that_the_code_knows(db_url):
+async def test_the_migrations_make_the_tables_that_the_code_knows(db_url):
     db = Database(db_url)
     await upgrade(db, "emr_bridge.migrations")
 

@@ -173,6 +173,8 @@ async def test_the_senders_numbers_are_kept_for_what_we_send_later(runtime):
     context = interpret.correlation_context(row["message_id"])
     assert row["placer"] == "RF-1"
     assert runtime.sealer.unseal_bytes(row["patient_ids"], context) == b"77^^^NORTH^MR"
+    provider = runtime.sealer.unseal_bytes(row["provider"], f"{context}:provider")
+    assert provider == b"1234567893^ZZTEST^Greta"
     referral_id = new_id()
     told = {
         "occurred_at": runtime.clock(),

@@ -44,3 +44,4 @@ class Outgoing:
     content: NoticeContent
     placer: str = ""
     patient_ids: str = ""
+    provider: str = ""

@@ -139,4 +139,5 @@ def _correlation(found: Understood, reading: Requested, link: Link, sealer: Seal
         link_id=link.id,
         placer=reading.placer,
         patient_ids=sealer.seal_bytes(reading.patient_ids.encode(), context),
+        provider=sealer.seal_bytes(reading.provider.encode(), f"{context}:provider"),
     )

@@ -22,6 +22,7 @@ from emr_bridge.formats.hl7v2.builders import report, schedule
 from emr_bridge.handlers.interpret import correlation_context
 from emr_bridge.handlers.outcome import end
 from emr_bridge.store import links, messages, outbound
+from emr_bridge.store.messages import Correlation
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +140,20 @@ async def _due(
     control_id = control_id_of(row["id"])
     outgoing = Outgoing(control_id, now, (own[0], own[1]), link, request, content)
     correlation = await messages.correlation_of(tx, row["referral_id"])
-    if correlation is not None:
-        context = correlation_context(correlation.message_id)
-        ids = sealer.unseal_bytes(correlation.patient_ids, context).decode()
-        outgoing = replace(outgoing, placer=correlation.placer, patient_ids=ids)
-    return Due(row, link, None, outgoing)
+    return Due(row, link, None, _as_sent(outgoing, correlation, sealer))
+
+
+def _as_sent(outgoing: Outgoing, correlation: Correlation | None, sealer: Sealer) -> Outgoing:
+    """Add what is echoed; a message from before providers were kept has none."""
+    if correlation is None:
+        return outgoing
+    context = correlation_context(correlation.message_id)
+    ids = sealer.unseal_bytes(correlation.patient_ids, context)
+    sealed = correlation.provider
+    provider = sealer.unseal_bytes(sealed, f"{context}:provider") if sealed is not None else b""
+    return replace(
+        outgoing,
+        placer=correlation.placer,
+        patient_ids=ids.decode(),
+        provider=provider.decode(),
+    )

@@ -41,13 +41,14 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """What a message's sender calls the order and the patient; `patient_ids` is sealed."""
+    """What a message's sender calls order, patient and provider; the last two are sealed."""
 
     message_id: UUID
     clinic_id: str
     link_id: str
     placer: str
     patient_ids: bytes
+    provider: bytes | None = None
     referral_id: UUID | None = None
 
 

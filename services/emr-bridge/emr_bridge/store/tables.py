@@ -74,6 +74,7 @@ correlations = Table(
     Column("link_id", String(400), nullable=False),
     Column("placer", Text, nullable=False),
     Column("patient_ids", LargeBinary, nullable=False),
+    Column("provider", LargeBinary),
     Column("referral_id", Uuid, index=True),
     Column("created_at", UtcDateTime, nullable=False),
 )

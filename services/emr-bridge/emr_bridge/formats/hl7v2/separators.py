@@ -94,6 +94,16 @@ def read_separators(field: str, encoding: str) -> tuple[Separators, bool]:
     )
 
 
+def standard(raw: str, separators: Separators) -> str:
+    r"""Return a field in the standard separators `|^~\&`, whatever the sender's own are."""
+    if separators.doubled_escape:
+        raw = raw.replace(separators.escape * 2, separators.escape)
+    own = (separators.component, separators.repetition, separators.escape, separators.subcomponent)
+    table = {letter: Separators().escaped(letter) for letter in "|" + STANDARD}
+    table |= {mine: theirs for mine, theirs in zip(own, STANDARD, strict=True) if mine}
+    return "".join(table.get(letter, letter) for letter in raw)
+
+
 def _formatting(command: str, as_written: str) -> str:
     name = command.rstrip("+0123456789")
     if name in LINE_BREAKS:

@@ -74,6 +74,7 @@ def outgoing(notice="referral_received", *, of=None, **values) -> Outgoing:
         "content": (of or content),
         "placer": "PL-1^EPIC^1.2.3^ISO^^",
         "patient_ids": "77^^^NORTH&1.2&ISO^MR~88^^^STATE^PI^^^",
+        "provider": "9^ZZDOC^Ann^^^^MD^^X&1.2&ISO~N^ZZDOC",
     }
     return Outgoing(**given | values)
 
@@ -99,6 +100,8 @@ def test_a_report_says_what_happened_and_echoes_the_senders_numbers():
     for name in ("ORC", "OBR"):
         assert message.first(name).field(2) == "PL-1^EPIC^1.2.3^ISO^^"
         assert message.first(name).field(3) == f"{REFERRAL}^REFERRALLOOP"
+    assert message.first("ORC").field(12) == "9^ZZDOC^Ann^^^^MD^^X&1.2&ISO~N^ZZDOC"
+    assert message.first("OBR").field(16) == message.first("ORC").field(12)
     status, *lines = message.all("OBX")
     assert status.value(5).components == ["prior_authorization", "Prior authorization", "L"]
     assert [line.value(5).text() for line in lines] == [

@@ -127,6 +127,19 @@ def test_the_patients_numbers_come_from_the_older_fields_where_the_list_is_empty
     assert patient.read(message()).identifiers == ()
 
 
+@pytest.mark.parametrize(
+    ("segments", "provider"),
+    [
+        (["ORC|NW|||||||||||1^Doc^Ann~N^Doc", "OBR|1" + "|" * 15 + "2^Obr"], "1^Doc^Ann~N^Doc"),
+        (["OBR|1" + "|" * 15 + "2^Obr^Otto"], "2^Obr^Otto"),
+        (["PRD|RT|Us", "PRD|RP|Doc^Ann^^^Dr^MD^L|||||5^NPI"], "5^Doc^Ann^^^Dr^MD"),
+        (["PRD|RT|Us"], ""),
+    ],
+)
+def test_who_ordered_is_kept_as_sent_for_the_way_back(segments, provider):
+    assert prescriber.as_sent(message(*segments)) == provider
+
+
 def test_names_and_addresses_that_stand_one_place_off_are_read():
     found = patient.read(
         message("PID|1||7||ZZTEST, Anna Lena||||||^^^^^USA~9 Rd^^Town^ST^^6012^NZ")

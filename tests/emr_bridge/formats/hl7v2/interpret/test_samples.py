@@ -101,6 +101,7 @@ def test_a_ref_i12_with_everything():
         ),
         placer="RF1-7710^EPIC",
         patient_ids="77^^^NORTH^MR~900-00-0001^^^USSSA^SS~88^^^STATE^PI",
+        provider="1234567893^ZZTESTDOC^Greta^M^Jr.^Dr.^MD",
     )
 
 
@@ -143,6 +144,7 @@ def test_an_orm_o01_of_2_3_with_the_drug_in_rxo_and_the_pharmacy_numbers_in_a_no
         ),
         placer="PL-100^CERNER",
         patient_ids="5512^^^SOUTH^MR",
+        provider="1234567893^ZZORDER^Otto^^^^MD^^^^^^NPI",
     )
 
 

@@ -18,6 +18,9 @@ REPORT_CODE = "REFSTATUS^Referral status report^L"
 STATUS_CODE = "STATUS^Referral status^L"
 TEXT_CODE = "REPORT^Referral status report^L"
 
+IN_ITS_PLACE = "0"
+"""Stands where the provider is echoed: what others wrote is not ours to validate."""
+
 
 def report(outgoing: Outgoing) -> bytes:
     """Return the message; Unbuildable when it would not be valid."""
@@ -29,18 +32,19 @@ def report(outgoing: Outgoing) -> bytes:
     for number, fields in enumerate(_observations(outgoing), start=1):
         observation = order.add_group("ORU_R01_OBSERVATION").add_segment("OBX")
         fill(observation, {1: str(number)} | fields)
-    placer = outgoing.placer
+    placer, provider = outgoing.placer, outgoing.provider
     echo = {("PID", 3): outgoing.patient_ids, ("ORC", 2): placer, ("OBR", 2): placer}
+    echo |= {("ORC", 12): provider, ("OBR", 16): provider}
     return finished(message, outgoing, echo)
 
 
 def _order(order: Message, outgoing: Outgoing) -> None:
     request = outgoing.request
     placer, own = plain_number(outgoing.placer), entity(str(request.referral_id))
-    happened = stamp(request.happened_at)
-    fill(order.add_segment("ORC"), {1: "RE", 2: placer, 3: own, 9: happened})
-    fields = {1: "1", 2: placer, 3: own, 4: REPORT_CODE, 7: happened, 22: happened, 25: "F"}
-    fill(order.add_segment("OBR"), fields)
+    happened, provider = stamp(request.happened_at), IN_ITS_PLACE if outgoing.provider else ""
+    fill(order.add_segment("ORC"), {1: "RE", 2: placer, 3: own, 9: happened, 12: provider})
+    fields = {1: "1", 2: placer, 3: own, 4: REPORT_CODE, 7: happened, 16: provider}
+    fill(order.add_segment("OBR"), fields | {22: happened, 25: "F"})
 
 
 def _observations(outgoing: Outgoing) -> list[dict[int, str]]:

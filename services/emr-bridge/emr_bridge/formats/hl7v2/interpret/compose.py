@@ -36,7 +36,12 @@ def request(message: Message) -> Reading:
         clinicals=clinicals.read(message, further=orders[1:]),
         external_ids=numbers.read(message),
     )
-    return Requested(submission, numbers.placer(message), numbers.patient_ids(message))
+    return Requested(
+        submission,
+        placer=numbers.placer(message),
+        patient_ids=numbers.patient_ids(message),
+        provider=prescriber.as_sent(message),
+    )
 
 
 def cancellation(message: Message) -> Reading:

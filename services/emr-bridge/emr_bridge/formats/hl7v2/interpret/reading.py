@@ -7,11 +7,12 @@ from common.events.submission import Submission
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """It refers a patient. `placer` and `patient_ids` are as sent, to be echoed."""
+    """It refers a patient. `placer`, `patient_ids` and `provider` are as sent, to be echoed."""
 
     submission: Submission
     placer: str
     patient_ids: str
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from common.events.submission import Identifier
 from emr_bridge.formats.hl7v2.interpret.fields.values import date_of
 from emr_bridge.formats.hl7v2.reader import Message, Value
-from emr_bridge.formats.hl7v2.separators import STANDARD, Separators
+from emr_bridge.formats.hl7v2.separators import standard
 
 PLACES = (("RF1", 6, "PLAC"), ("ORC", 2, "PLAC"), ("OBR", 2, "PLAC"), ("ORC", 4, "GPN"))
 """Originating referral, placer order, and placer group number, as trusted; with table 0203's type."""
@@ -40,16 +40,6 @@ def patient_ids(message: Message) -> str:
     """Return PID-3 as sent, in standard separators; PID-2 of those who never filled it."""
     pid = message.first("PID")
     return standard(pid.field(3) or pid.field(2), message.separators)
-
-
-def standard(raw: str, separators: Separators) -> str:
-    r"""Return a field in the standard separators `|^~\&`, whatever the sender's own are."""
-    if separators.doubled_escape:
-        raw = raw.replace(separators.escape * 2, separators.escape)
-    own = (separators.component, separators.repetition, separators.escape, separators.subcomponent)
-    table = {letter: Separators().escaped(letter) for letter in "|" + STANDARD}
-    table |= {mine: theirs for mine, theirs in zip(own, STANDARD, strict=True) if mine}
-    return "".join(table.get(letter, letter) for letter in raw)
 
 
 def _values(message: Message) -> Iterator[tuple[str, Value]]:

@@ -13,6 +13,7 @@ from emr_bridge.formats.hl7v2.interpret.fields.values import (
     phone_of,
 )
 from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
+from emr_bridge.formats.hl7v2.separators import standard
 
 ROLES = ("RP", "PP", "CP", "")
 """PRD-1 (table 0286): referring, primary care, consulting provider; not said."""
@@ -29,6 +30,9 @@ PLACES = (
     ("PV1", 17),
 )
 """Where a person stands as XCN, after PRD, in the order in which they are believed."""
+
+ORDERED_BY = (("ORC", 12), ("OBR", 16))
+"""Where the one stands by whom an EMR routes what comes back."""
 
 INDICATION = ("RXO", 20)
 """A coded reason by right: whoever stands there is known by a title."""
@@ -62,6 +66,19 @@ def read(message: Message) -> Prescriber:
         phone=chosen.phone or _phone(message, fax=False),
         fax=chosen.fax or _phone(message, fax=True),
     )
+
+
+def as_sent(message: Message) -> str:
+    """Return who ordered as XCN in standard separators: as sent, or put so from PRD; may be empty."""
+    for segment, number in ORDERED_BY:
+        if field := message.first(segment).field(number):
+            return standard(field, message.separators)
+    prd = next((one for one in message.all("PRD") if one.text(1) in ROLES), None)
+    if prd is None:
+        return ""
+    name = standard(prd.value(2).raw, message.separators).split("^")[:6]
+    identifier = standard(prd.value(7).raw, message.separators).partition("^")[0]
+    return "^".join([identifier, *name]).rstrip("^")
 
 
 def _npi_of_same(chosen: Candidate, found: Sequence[Candidate]) -> str | None:
