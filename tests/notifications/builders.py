@@ -42,7 +42,6 @@ from notifications.domain.clinic import Clinic
 from notifications.domain.routing import Configured
 from notifications.handlers.means import Means
 from notifications.ports import (
-    CallbackHint,
     FailureClass,
     FaxState,
     FaxStatus,
@@ -210,9 +209,6 @@ class CountingGateway:
         if self.away:
             raise GatewayUnavailable("away")
         self.forgotten.append(gateway_id)
-
-    def read_callback(self, headers: Mapping[str, str], body: bytes) -> CallbackHint | None:
-        return CallbackHint(body.decode()) if body else None
 
 
 ALL: Configured = frozenset({"emr", "webhook", "fax", "console"})

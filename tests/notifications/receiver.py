@@ -1,6 +1,7 @@
 """A clinic's webhook endpoint on loopback: keeps what it gets, answers by script."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ class Receiver:
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     posts: list[Post] = field(default_factory=list)
     silent: bool = False
+    trickling: bool = False
     port: int = 0
 
     @property
@@ -45,12 +47,27 @@ class Receiver:
         if self.silent:
             await reader.read()
             return
+        if self.trickling:
+            await self._trickle(writer)
+            return
         status, more = self.answers.pop(0) if self.answers else (204, {})
         extra = "".join(f"{name}: {value}\r\n" for name, value in more.items())
         writer.write(
-            f"HTTP/1.1 {status} x\r\ncontent-length: 0\r\nconnection: close\r\n{extra}\r\n".encode()
+            f"HTTP/1.1 {status} x\r\ncontent-length: 0\r\nconnection: close\r\n{extra}\r\n".encode(
+                "latin-1"
+            )
         )
         await writer.drain()
+
+    @staticmethod
+    async def _trickle(writer: asyncio.StreamWriter) -> None:
+        """Send a header a byte at a time: each comes before any time-out between two bytes."""
+        writer.write(b"HTTP/1.1 200 OK\r\nx-slow: ")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(40):
+                writer.write(b"a")
+                await writer.drain()
+                await asyncio.sleep(0.05)
 
 
 @asynccontextmanager

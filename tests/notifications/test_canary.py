@@ -13,7 +13,16 @@ from notifications.domain.telling import TOLD
 from notifications.ports import FailureClass
 from notifications.store import tables
 
-CANARIES = ("ZZTEST", "Zzcanary", "Zzcontact", "Zzstreet", "adalimumab", "1980-02-03", "member id")
+CANARIES = (
+    "ZZTEST",
+    "Zzcanary",
+    "Zzcontact",
+    "Zzstreet",
+    "adalimumab",
+    "1980-02-03",
+    "Feb 3, 1980",
+    "member id",
+)
 
 
 @pytest.fixture

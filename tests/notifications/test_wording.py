@@ -217,7 +217,7 @@ def test_a_patient_is_told_as_far_as_known():
     born = date(1980, 2, 3)
     whole = PatientCard(family_name="ZZTEST", given_names=("Maria", "José"), birth_date=born)
 
-    assert patient_name(whole) == "ZZTEST, Maria José (born 1980-02-03)"
+    assert patient_name(whole) == "ZZTEST, Maria José (born Feb 3, 1980)"
     assert patient_name(PatientCard(family_name="ZZTEST")) == "ZZTEST"
 
 

@@ -1,6 +1,5 @@
 """What the service needs from a fax gateway: the port that the fax channel's adapters fill."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -87,13 +86,6 @@ class FaxStatus:
     far_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackHint:
-    """A gateway called back about a fax. A hint: the fax is read again before it is believed."""
-
-    gateway_id: str
-
-
 class GatewayUnavailable(Retry):
     """The gateway cannot be asked at this moment; the question may be put again later."""
 
@@ -124,8 +116,4 @@ class FaxGateway(Protocol):
 
         Raises GatewayUnavailable when they could not be deleted.
         """
-        ...
-
-    def read_callback(self, headers: Mapping[str, str], body: bytes) -> CallbackHint | None:
-        """Read which fax a callback is about, or None when it says nothing usable."""
         ...

@@ -29,6 +29,8 @@ def test_gone_is_final() -> None:
         ("Mon, 02 Mar 2026 14:00:00 GMT", timedelta(0)),
         ("99999999999999999999", LONGEST_WAIT),
         ("soon", None),
+        ("\u00b2", None),
+        ("Mon, 02 Mar 99999999999999999999 15:01:00 GMT", None),
         (None, None),
     ],
 )

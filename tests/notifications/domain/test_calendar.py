@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.notifications.builders import clinic
 
 from common.events.clinic import OpeningHours, PromiseTerm
-from notifications.domain.calendar import Calendar, after_open_time, calendar_of, due, zone_of
+from notifications.domain.calendar import Calendar, after_open_time, calendar_of, due, zone
 
 CHICAGO = ZoneInfo("America/Chicago")
 WEEKDAYS = tuple(OpeningHours(weekday=day, opens=time(8), closes=time(17)) for day in range(5))
@@ -87,8 +87,8 @@ def test_a_clinic_that_never_opens_is_owed_by_elapsed_time() -> None:
 
 
 def test_a_time_zone_that_nobody_knows_counts_as_utc() -> None:
-    assert zone_of(clinic(time_zone="Mars/Olympus")) is UTC
-    assert zone_of(clinic(time_zone="")) is UTC
+    assert zone("Mars/Olympus") is UTC
+    assert zone("") is UTC
 
 
 def test_elapsed_time_runs_through_the_night() -> None:

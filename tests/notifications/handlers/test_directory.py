@@ -1,11 +1,14 @@
 from datetime import date, timedelta
 
-from tests.notifications.builders import FAX, SECRET, Desk, hl7_link
+from tests.notifications.builders import FAX, PACE, SECRET, Desk, hl7_link
 
 from common.events.clinic import FaxNumber
 from common.events.notification import NoticeDelivered, PromiseBroken
 from common.events.referral import ReferralReceived, ReferralScheduled
+from notifications.channels.console import Console
 from notifications.store import clinics, tables
+from notifications.workers.claiming import take_ready
+from notifications.workers.console import ConsoleWorker
 
 
 async def test_without_a_baa_nothing_leaves_and_one_person_is_asked(desk: Desk) -> None:
@@ -49,6 +52,20 @@ async def test_a_baa_that_ends_holds_what_was_planned_before(desk: Desk) -> None
     assert desk.gateway.sent == []
     assert await desk.states() == [("fax", "held")]
     assert await desk.tasks() == [("no_baa", "open")]
+
+
+async def test_without_a_baa_no_webhook_leaves_and_nothing_is_shown(desk: Desk) -> None:
+    shown: list[str] = []
+    hook = "https://clinic.example/hook"
+    await desk.know(channels=("webhook", "console"), webhook_url=hook, baa_signed_on=None)
+    await desk.happen(ReferralReceived)
+    await desk.pass_time(timedelta(hours=2))
+
+    for channel in ("webhook", "console"):
+        assert await take_ready(desk.runtime, channel, means=desk.means, pace=PACE) == []
+    await ConsoleWorker(desk.runtime, desk.means, Console(shown.append), PACE).step()
+    assert shown == []
+    assert await desk.states() == [("webhook", "held")]
 
 
 async def test_an_older_version_of_a_clinic_changes_nothing(desk: Desk) -> None:

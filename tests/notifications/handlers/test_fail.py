@@ -7,8 +7,10 @@ from common.events.clinic import FaxNumber
 from common.events.emr import MessageNotDelivered
 from common.events.notification import DeliveryFailed, NoticeDelivered
 from common.events.referral import ReferralReceived, ReferralScheduled
+from notifications.handlers.finish import finish
 from notifications.ports import FailureClass, Refused
 from notifications.store import tables
+from notifications.store.tasks import Done
 
 
 async def test_a_busy_fax_is_tried_by_the_schedule_and_then_the_next_channel_goes(
@@ -85,6 +87,47 @@ async def test_a_newly_verified_number_lifts_the_quarantine_and_sends_what_was_s
 
     assert len(await desk.published(NoticeDelivered)) == 1
     assert ("channels_exhausted", "done") in await desk.tasks()
+
+
+async def test_a_refused_account_is_one_task_for_operations_and_done_sends_what_was_stranded(
+    desk: Desk,
+) -> None:
+    """No credit at the gateway concerns every clinic; put right, nothing is left untold."""
+    await desk.know()
+    await desk.know(clinic_id="hillside")
+    desk.gateway.answers = [Refused(FailureClass.ACCOUNT, "402")] * 2
+    await desk.happen(ReferralReceived)
+    await desk.happen(ReferralReceived, clinic_id="hillside", referral_id=UUID(int=2))
+    await desk.send_faxes()
+    tasks = await desk.rows(tables.tasks)
+    assert [row["kind"] for row in tasks].count("fax_account") == 1
+    assert [row["kind"] for row in tasks].count("channels_exhausted") == 2
+
+    (account,) = [row for row in tasks if row["kind"] == "fax_account"]
+    async with desk.runtime.db.begin() as tx:
+        paid = Done("ops:zz", "ZZTEST paid the bill")
+        await finish(tx, account["id"], paid, means=desk.means, now=desk.clock())
+    await desk.send_faxes()
+
+    assert len(desk.gateway.sent) == 2
+    assert {state for _, state in await desk.tasks()} == {"done"}
+    assert "ZZTEST" not in str(await desk.rows(tables.tasks))
+
+
+async def test_a_wrong_number_that_a_person_says_is_right_is_sent_what_was_stranded(
+    desk: Desk,
+) -> None:
+    await desk.know()
+    desk.gateway.results = [FailureClass.BAD_NUMBER]
+    await desk.happen(ReferralReceived)
+    await desk.send_faxes()
+    desk.clock.advance(timedelta(minutes=1))
+    await desk.watch_faxes()
+    (task,) = await desk.rows(tables.tasks, kind="bad_number")
+    async with desk.runtime.db.begin() as tx:
+        await finish(tx, task["id"], Done("ops:zz"), means=desk.means, now=desk.clock())
+
+    assert await desk.states() == [("fax", "failed"), ("fax", "queued")]
 
 
 async def test_a_refused_submission_waits_as_long_as_the_gateway_wishes(desk: Desk) -> None:

@@ -2,10 +2,13 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 from tests.notifications.builders import NOW, Desk, hl7_link, term
 
+from common.errors import SetAside
 from common.events.clinic import PromiseKind
 from common.events.notification import (
+    EmrDeliveryWithdrawn,
     NoticeDelivered,
     PromiseAtRisk,
     PromiseBroken,
@@ -15,9 +18,11 @@ from common.events.notification import (
 from common.events.referral import (
     PriorAuthorizationChanged,
     ReferralCancelled,
+    ReferralDeclined,
     ReferralHeld,
     ReferralReceived,
 )
+from notifications.handlers.keep import HEAD_START
 from notifications.ports import FailureClass
 from notifications.store import tables
 
@@ -36,7 +41,9 @@ async def test_at_three_quarters_the_next_channel_goes_at_once_and_operations_he
     await desk.pass_time(timedelta(minutes=1))
 
     assert len(await desk.published(PromiseAtRisk)) == 1
-    assert await desk.states() == [("fax", "withdrawn"), ("emr", "queued")]
+    assert await desk.states() == [("fax", "queued"), ("emr", "queued")]
+    assert await desk.hand_to_emr()
+    assert not await desk.send_faxes(), "what waits leaves the next channel a head start"
     (promise,) = await desk.promises()
     assert promise["state"] == "at_risk"
 
@@ -116,7 +123,66 @@ async def test_a_promise_whose_time_passed_unwatched_still_gets_its_next_channel
 
     told = await desk.published(PromiseAtRisk, PromiseBroken)
     assert [event.type for event in told] == ["promise.at_risk.v1", "promise.broken.v1"]
-    assert await desk.states() == [("fax", "withdrawn"), ("emr", "queued")]
+    assert await desk.states() == [("fax", "queued"), ("emr", "queued")]
+
+
+async def test_what_waited_is_tried_again_when_the_next_channel_is_as_dead(desk: Desk) -> None:
+    """A fax that was busy until the promise was at risk, beside an EMR whose link is down."""
+    await desk.know(**EMR_AND_FAX)
+    desk.gateway.results = [FailureClass.BUSY]
+    desk.clock.advance(timedelta(minutes=44))
+    await desk.happen(ReferralReceived, received_at=NOW)
+    await desk.send_faxes()
+    desk.clock.advance(timedelta(seconds=30))
+    await desk.watch_faxes()
+    await desk.pass_time(timedelta(seconds=30))
+    await desk.hand_to_emr()
+    assert await desk.states() == [("fax", "queued"), ("emr", "submitted")]
+
+    desk.clock.advance(HEAD_START)
+    await desk.send_faxes()
+    desk.clock.advance(timedelta(minutes=1))
+    await desk.watch_faxes()
+
+    assert await desk.states() == [("fax", "confirmed"), ("emr", "withdrawn")]
+    assert len(await desk.published(PromiseKept)) == 1
+    assert len(await desk.published(EmrDeliveryWithdrawn)) == 1
+
+
+async def test_many_promises_that_passed_unwatched_are_each_at_risk_before_they_are_broken(
+    desk: Desk,
+) -> None:
+    """Long promises that are only at risk fill the first batch; the short ones are overdue."""
+    await desk.know(**EMR_AND_FAX, promises=term(PromiseKind.OUTCOME, 60))
+    for number in range(1, 16):
+        about = {"referral_id": UUID(int=number), "status": "declined"}
+        await desk.happen(ReferralDeclined, **about)
+    desk.clock.advance(timedelta(hours=44, minutes=30))
+    await desk.happen(ReferralReceived, referral_id=UUID(int=99))
+    await desk.pass_time(timedelta(hours=3))
+
+    assert len(await desk.published(PromiseAtRisk)) == 16
+    (broken,) = await desk.published(PromiseBroken)
+    assert broken.referral_id == UUID(int=99)
+    channels = [row["channel"] for row in await desk.deliveries(referral_id=UUID(int=99))]
+    assert channels == ["fax", "emr"]
+
+
+async def test_one_promise_that_cannot_be_handled_holds_up_no_other(desk: Desk) -> None:
+    """INVARIANT: the clock goes on for all clinics, whatever is wrong with one."""
+    await desk.know()
+    await desk.happen(ReferralReceived)
+    await desk.know(clinic_id="hillside")
+    await desk.happen(ReferralReceived, clinic_id="hillside", referral_id=UUID(int=2))
+    async with desk.runtime.db.begin() as tx:
+        mine = tables.clinics.c.id == "lakeside"
+        await tx.execute(update(tables.clinics).where(mine).values(card=b"not sealed by us"))
+
+    desk.clock.advance(timedelta(minutes=46))
+    with pytest.raises(SetAside):
+        await desk.look_at_clock()
+
+    assert [event.clinic_id for event in await desk.published(PromiseAtRisk)] == ["hillside"]
 
 
 async def test_a_restart_loses_no_promise(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from common.events.clinic import PromiseKind
 from common.events.notification import Promised
 from common.events.referral import ReferralEvent
 from notifications.domain.telling import TOLD
-from notifications.store import tables
+from notifications.store import early, tables
 
 HOURS = {
     PromiseKind.REFERRAL_RECEIVED: 1,
@@ -91,6 +91,67 @@ async def test_events_of_a_clinic_that_is_not_known_yet_wait_for_it_and_keep_the
     assert names == ["referral_received", "referral_scheduled"]
     assert {row["started_at"] for row in await desk.promises()} == {NOW}
     assert await desk.rows(tables.early_events) == []
+
+
+async def test_a_person_is_asked_where_an_unknown_clinic_is_until_it_is_known(desk: Desk) -> None:
+    """INVARIANT: no event is forgotten silently: without a clinic no promise runs."""
+    await desk.happen(referral.ReferralReceived)
+    await desk.happen(referral.ReferralScheduled, version=2)
+    assert await desk.tasks() == [("unknown_clinic", "open")]
+
+    await desk.know()
+    assert await desk.tasks() == [("unknown_clinic", "done")]
+
+
+async def test_an_event_kept_while_its_clinic_was_being_learned_is_told_by_the_clock(
+    desk: Desk,
+) -> None:
+    """Two processes that do not see each other's transaction leave an event of a known clinic."""
+    await desk.know()
+    event = referral_event(referral.ReferralReceived, desk.runtime.sealer)
+    async with desk.runtime.db.begin() as tx:
+        await early.keep(tx, event, now=desk.clock())
+
+    assert await desk.look_at_clock()
+    assert not await desk.look_at_clock()
+
+    assert await desk.states() == [("fax", "queued")]
+    assert await desk.rows(tables.early_events) == []
+
+
+async def test_an_early_event_without_its_card_is_set_aside_before_it_can_hold_up_its_clinic(
+    desk: Desk,
+) -> None:
+    event = referral_event(referral.ReferralReceived, desk.runtime.sealer, card=None)
+    with pytest.raises(SetAside, match="tells nothing of the patient"):
+        await desk.consume(event)
+    assert await desk.rows(tables.early_events) == []
+
+
+async def test_a_promise_of_which_we_hear_after_its_time_is_broken_and_still_made_good(
+    desk: Desk,
+) -> None:
+    await desk.know()
+    desk.clock.advance(timedelta(hours=3))
+    await desk.happen(referral.ReferralReceived, received_at=NOW)
+    await desk.pass_time(timedelta(0))
+
+    (promise,) = await desk.promises()
+    assert (promise["state"], promise["due_at"]) == ("broken", NOW + timedelta(hours=1))
+    assert await desk.states() == [("fax", "queued")]
+    assert await desk.send_faxes()
+
+
+async def test_a_promise_that_was_given_keeps_its_terms_when_the_clinics_terms_change(
+    desk: Desk,
+) -> None:
+    await desk.know()
+    await desk.happen(referral.ReferralReceived)
+    await desk.know(version=2, promises={"referral_received": {"within": "PT4H"}})
+    await desk.happen(referral.ReferralReceived, referral_id=UUID(int=2))
+
+    due = [row["due_at"] - row["started_at"] for row in await desk.promises()]
+    assert due == [timedelta(hours=1), timedelta(hours=4)]
 
 
 async def test_without_an_eligible_channel_a_person_is_asked_and_the_promise_runs(

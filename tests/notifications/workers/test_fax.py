@@ -10,7 +10,7 @@ from notifications.handlers import receipts
 from notifications.ports import FailureClass, FaxState, FaxStatus, OutgoingFax, Submitted, Unknown
 from notifications.store import tables
 from notifications.workers.claiming import take_ready, take_submitted
-from notifications.workers.fax import FaxForgetter
+from notifications.workers.fax import FORGET_AGAIN_AFTER, FaxForgetter
 
 MINUTE = timedelta(minutes=1)
 AFTER_LEASE = PACE.lease + MINUTE
@@ -205,9 +205,11 @@ async def test_pages_are_deleted_at_the_gateway_once_the_attempt_is_over(desk: D
     desk.clock.advance(MINUTE)
     await desk.watch_faxes()
     desk.gateway.away = True
-    assert not await forgetter.step()
+    assert await forgetter.step()
+    assert not await forgetter.step(), "it is not asked again and again"
 
     desk.gateway.away = False
+    desk.clock.advance(FORGET_AGAIN_AFTER)
     assert await forgetter.step()
     assert not await forgetter.step()
     assert len(desk.gateway.forgotten) == 1

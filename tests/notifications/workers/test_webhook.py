@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
@@ -168,6 +169,37 @@ async def test_an_endpoint_that_does_not_answer_is_tried_again(
     await worker.step()
     (row,) = await desk.deliveries()
     assert (row["state"], row["reason"]) == ("queued", "timeout")
+
+
+async def test_an_endpoint_that_trickles_its_answer_holds_up_nobody(
+    desk: Desk, receiver: Receiver, worker: WebhookWorker
+) -> None:
+    """INVARIANT: one attempt has one time-out in all; no clinic can stop the others' webhooks."""
+    receiver.trickling = True
+    await received(desk, receiver)
+    async with asyncio.timeout(1.5):
+        await worker.step()
+    (row,) = await desk.deliveries()
+    assert (row["state"], row["reason"]) == ("queued", "timeout")
+
+
+async def test_an_answer_is_not_read_however_long_it_is(
+    desk: Desk, receiver: Receiver, worker: WebhookWorker
+) -> None:
+    receiver.answers = [(200, {"transfer-encoding": "chunked"})]
+    await received(desk, receiver)
+    await worker.step()
+    assert await desk.states() == [("webhook", "confirmed")]
+
+
+async def test_an_endpoint_whose_retry_after_is_nonsense_is_tried_by_the_schedule(
+    desk: Desk, receiver: Receiver, worker: WebhookWorker
+) -> None:
+    receiver.answers = [(429, {"retry-after": "\u00b2"})]
+    await received(desk, receiver)
+    await worker.step()
+    (row,) = await desk.deliveries()
+    assert row["next_attempt_at"] == desk.clock() + timedelta(seconds=5)
 
 
 async def test_an_endpoint_that_refuses_the_connection_is_tried_again(

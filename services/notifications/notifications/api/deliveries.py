@@ -8,21 +8,18 @@ from sqlalchemy import RowMapping
 
 from common.database import Transaction
 from common.dependencies import Now, Read, Tx
-from common.events.notification import ChannelName
 from common.http import PROBLEMS
 from common.idempotency import IdempotentRoute
 from common.sealing import Sealer
 from notifications.api.given import Actor, GivenDep
 from notifications.api.schemas import (
     Attempt,
-    Cursor,
     Deliveries,
     Delivery,
+    DeliveryQuery,
     DeliveryWithAttempts,
-    Limit,
     Resend,
 )
-from notifications.domain.delivery import DeliveryState
 from notifications.handlers import resend as handler
 from notifications.store import attempts, deliveries, listing, tables
 from notifications.store.deliveries import Request
@@ -36,18 +33,10 @@ router = APIRouter(
 
 
 @router.get("", summary="List deliveries, newest first")
-async def list_deliveries(
-    tx: Read,
-    referral_id: UUID | None = None,
-    clinic_id: Annotated[str | None, Query(max_length=100)] = None,
-    state: DeliveryState | None = None,
-    channel: ChannelName | None = None,
-    cursor: Cursor = None,
-    limit: Limit = 50,
-) -> Deliveries:
-    """Filter by referral, clinic, state and channel; `next` leads to the page after."""
-    where = {"referral_id": referral_id, "clinic_id": clinic_id, "state": state, "channel": channel}
-    found = await listing.page(tx, tables.deliveries, where, cursor=cursor, limit=limit)
+async def list_deliveries(tx: Read, query: Annotated[DeliveryQuery, Query()]) -> Deliveries:
+    """Filter by referral, notice, clinic, state and channel; `next` leads to the page after."""
+    where = query.model_dump(exclude={"cursor", "limit"})
+    found = await listing.page(tx, tables.deliveries, where, cursor=query.cursor, limit=query.limit)
     return Deliveries(items=[Delivery.model_validate(row) for row in found.rows], next=found.next)
 
 

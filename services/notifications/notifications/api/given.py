@@ -31,13 +31,16 @@ def given(request: Request) -> Given:
 
 GivenDep = Annotated[Given, Depends(given)]
 
-Actor = Annotated[
-    str,
-    Header(
-        alias="X-Actor",
-        min_length=1,
-        max_length=200,
-        description="Who asks: the audit trail keeps it.",
-        examples=["ops:r.smith"],
-    ),
-]
+_WHO = Header(
+    alias="X-Actor",
+    min_length=1,
+    max_length=200,
+    description="Who asks: the audit trail keeps it.",
+    examples=["ops:r.smith"],
+)
+
+Actor = Annotated[str, _WHO]
+"""Who changes something: never without a name."""
+
+Reader = Annotated[str | None, _WHO]
+"""Who reads patient data."""

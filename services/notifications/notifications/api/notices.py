@@ -3,19 +3,22 @@
 import asyncio
 from uuid import UUID
 
+import structlog
 from fastapi import APIRouter, Response
 from sqlalchemy import RowMapping
 
 from common.database import Transaction
 from common.dependencies import Now, Read
 from common.http import PROBLEMS
-from notifications.api.given import GivenDep
+from notifications.api.given import GivenDep, Reader
 from notifications.api.schemas import Content, Notice
 from notifications.channels.letterhead import page_of
 from notifications.domain.parcel import Parcel
 from notifications.handlers.means import Means
 from notifications.handlers.send import parcel_of
 from notifications.store import clinics, notices
+
+log = structlog.get_logger()
 
 router = APIRouter(
     prefix="/v1/notices",
@@ -31,9 +34,10 @@ async def read_notice(notice_id: UUID, tx: Read) -> Notice:
 
 
 @router.get("/{notice_id}/content", summary="Read the words of a notice (patient data)")
-async def read_content(notice_id: UUID, tx: Read, given: GivenDep) -> Content:
-    """Open the sealed words."""
+async def read_content(notice_id: UUID, tx: Read, given: GivenDep, actor: Reader = None) -> Content:
+    """Open the sealed words. Who read them is logged."""
     letter = notices.letter_of(await notices.get(tx, notice_id), sealer=given.means.sealer)
+    log.info("notice_read", notice_id=str(notice_id), actor=actor, kind="content")
     notice = letter.notice
     said = {name: getattr(notice, name) for name in Content.model_fields if hasattr(notice, name)}
     patient = notice.patient.model_dump() if notice.patient else None
@@ -48,9 +52,12 @@ async def read_content(notice_id: UUID, tx: Read, given: GivenDep) -> Content:
     response_class=Response,
     responses={200: {"content": {"application/pdf": {}}, "description": "The page"}},
 )
-async def see_page(notice_id: UUID, tx: Read, given: GivenDep, now: Now) -> Response:
-    """Lay the notice out as it would be faxed now."""
+async def see_page(
+    notice_id: UUID, tx: Read, given: GivenDep, now: Now, actor: Reader = None
+) -> Response:
+    """Lay the notice out as it would be faxed now. Who saw it is logged."""
     row = await notices.get(tx, notice_id)
+    log.info("notice_read", notice_id=str(notice_id), actor=actor, kind="page")
     parcel = await _preview(tx, row, means=given.means)
     page = await asyncio.to_thread(page_of, parcel, given.letterhead, now=now)
     return Response(page.pdf, media_type="application/pdf")

@@ -1,13 +1,12 @@
 """Promises: what clinics are owed, and whether it was kept."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from common.dependencies import Read
 from common.http import PROBLEMS
-from notifications.api.schemas import Cursor, Limit, Promise, Promises
+from notifications.api.schemas import ClinicId, Cursor, Limit, Promise, Promises
 from notifications.domain.promise import PromiseState
 from notifications.store import listing, tables
 
@@ -18,7 +17,7 @@ router = APIRouter(prefix="/v1/promises", tags=["promises"], responses={422: PRO
 async def list_promises(
     tx: Read,
     state: PromiseState | None = None,
-    clinic_id: Annotated[str | None, Query(max_length=100)] = None,
+    clinic_id: ClinicId | None = None,
     referral_id: UUID | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,

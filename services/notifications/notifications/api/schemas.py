@@ -5,13 +5,16 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from common.events.clinic import PromiseKind
 from common.events.notification import ChannelName
 from notifications.domain.delivery import DeliveryState
 from notifications.domain.promise import PromiseState
 from notifications.store.tasks import TaskKind
+
+ClinicId = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00]*$")]
+"""A clinic's id; PostgreSQL keeps no NUL in a text."""
 
 Cursor = Annotated[str | None, Query(max_length=100, description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=200, description="Rows per page")]
@@ -93,6 +96,20 @@ class DeliveryWithAttempts(Delivery):
     tries: list[Attempt]
 
 
+class DeliveryQuery(BaseModel):
+    """Which deliveries are listed."""
+
+    referral_id: UUID | None = None
+    notice_id: UUID | None = None
+    clinic_id: ClinicId | None = None
+    state: DeliveryState | None = None
+    channel: ChannelName | None = None
+    cursor: str | None = Field(
+        default=None, max_length=100, description="`next` of the page before"
+    )
+    limit: int = Field(default=50, ge=1, le=200, description="Rows per page")
+
+
 class Deliveries(BaseModel):
     """A page of deliveries, newest first."""
 
@@ -158,6 +175,19 @@ class Task(Row):
     done_by: str | None = None
 
 
+class Done(BaseModel):
+    """What a person did about a task."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(
+        min_length=3,
+        max_length=500,
+        description="Kept, sealed, in the audit trail",
+        examples=["Told the front desk by phone"],
+    )
+
+
 class Tasks(BaseModel):
     """A page of tasks, newest first."""
 
@@ -206,6 +236,19 @@ class Content(BaseModel):
     by_when: str | None
     items: tuple[str, ...]
     appointment_place: str | None = None
+
+
+class Replay(BaseModel):
+    """Why webhooks are sent again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(
+        min_length=3,
+        max_length=500,
+        description="Kept, sealed, in the audit trail",
+        examples=["Endpoint was down from 3 to 4 PM"],
+    )
 
 
 class Replayed(BaseModel):

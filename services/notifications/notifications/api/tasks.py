@@ -1,17 +1,17 @@
 """Tasks: what a person must do because no machine can."""
 
-from typing import Annotated, Literal
+from typing import Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from common.dependencies import Now, Read, Tx
 from common.http import PROBLEMS
 from common.idempotency import IdempotentRoute
-from notifications.api.given import Actor
-from notifications.api.schemas import Cursor, Limit, Task, Tasks
+from notifications.api.given import Actor, GivenDep
+from notifications.api.schemas import ClinicId, Cursor, Done, Limit, Task, Tasks
 from notifications.handlers import finish
-from notifications.store import listing, tables
+from notifications.store import listing, tables, tasks
 from notifications.store.tasks import TaskKind
 
 router = APIRouter(
@@ -27,7 +27,7 @@ async def list_tasks(
     tx: Read,
     state: Literal["open", "done"] | None = None,
     kind: TaskKind | None = None,
-    clinic_id: Annotated[str | None, Query(max_length=100)] = None,
+    clinic_id: ClinicId | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Tasks:
@@ -42,6 +42,14 @@ async def list_tasks(
     summary="Mark a task as done",
     responses={code: PROBLEMS[code] for code in (404, 409)},
 )
-async def mark_done(task_id: UUID, actor: Actor, tx: Tx, now: Now) -> Task:
-    """Finish a task. For `bad_number` and `endpoint_gone` it says that the address works again."""
-    return Task.model_validate(await finish.finish(tx, task_id, by=actor, now=now))
+async def mark_done(
+    task_id: UUID, actor: Actor, tx: Tx, given: GivenDep, now: Now, body: Done | None = None
+) -> Task:
+    """Finish a task.
+
+    For `bad_number`, `endpoint_gone` and `fax_account` it says that the way is free again: what
+    could not be told for want of it begins anew.
+    """
+    done = tasks.Done(by=actor, reason=body.reason if body else None)
+    row = await finish.finish(tx, task_id, done, means=given.means, now=now)
+    return Task.model_validate(row)

@@ -9,7 +9,7 @@ from common.dependencies import Now, Tx
 from common.http import PROBLEMS
 from common.idempotency import IdempotentRoute
 from notifications.api.given import Actor, GivenDep
-from notifications.api.schemas import Replayed
+from notifications.api.schemas import ClinicId, Replay, Replayed
 from notifications.handlers.replay import replay_webhooks
 from notifications.store.deliveries import Request
 
@@ -25,18 +25,19 @@ REPLAY = "webhook replay"
 
 @router.post("/{clinic_id}/webhook/replay", summary="Send missed webhooks again")
 async def replay(
-    clinic_id: str,
+    clinic_id: ClinicId,
     since: Annotated[AwareDatetime, Query(examples=["2026-03-02T00:00:00Z"])],
     actor: Actor,
     tx: Tx,
     given: GivenDep,
     now: Now,
+    body: Replay | None = None,
 ) -> Replayed:
     """Begin again each notice since then whose webhook failed and that the clinic does not have.
 
     An endpoint that had answered 410 is called again.
     """
-    request = Request(by=actor, reason=REPLAY)
+    request = Request(by=actor, reason=body.reason if body else REPLAY)
     begun = await replay_webhooks(
         tx, clinic_id, since=since, request=request, means=given.means, now=now
     )

@@ -15,6 +15,8 @@ import httpx2
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 PORTS: Final = frozenset({443, 8443})
+NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+"""RFC 6052: networks without IPv4 translate it to the IPv4 address in its last four bytes."""
 
 
 class Forbidden(Exception):
@@ -68,7 +70,7 @@ class Destinations:
     async def _addresses(self, host: str, port: int) -> list["Address"]:
         try:
             found = [ipaddress.ip_address(text) for text in await self.resolve_host(host, port)]
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise Forbidden("unknown_host") from error
         if not found:
             raise Forbidden("unknown_host")
@@ -80,8 +82,17 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 def is_public(address: Address) -> bool:
     """Return whether an address is reachable by everyone; an IPv4 inside an IPv6 counts as IPv4."""
-    inner = getattr(address, "ipv4_mapped", None) or address
+    inner = _ipv4_within(address) or address
     return bool(inner.is_global and not inner.is_multicast)
+
+
+def _ipv4_within(address: Address) -> ipaddress.IPv4Address | None:
+    """Return where a mapped, translated (NAT64) or tunnelled (6to4) address really leads to."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in NAT64:
+        return ipaddress.IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped or address.sixtofour
 
 
 def _parse(text: str) -> httpx2.URL:

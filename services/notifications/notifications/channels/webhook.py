@@ -1,5 +1,6 @@
 """The webhook channel: Standard Webhooks 1.0.0, thin payload, signed by the reference library."""
 
+import asyncio
 import email.utils
 import json
 from collections.abc import Mapping
@@ -105,24 +106,30 @@ class WebhookSender:
         except (ValueError, EmptyWebhookSecretError):
             return Rejected("unusable_secret", final=True)
         try:
-            target = await self.destinations.resolve(parcel.destination)
-            request = self.client.build_request(
-                "POST",
-                target.url,
-                content=body,
-                headers=headers | {"host": target.host},
-                timeout=self.timeout_seconds,
-                extensions={"sni_hostname": target.server_name},
-            )
-            response = await self.client.send(request, stream=True, follow_redirects=False)
-            await response.aclose()
+            # In all: the client's own time-outs begin anew with every byte that trickles in.
+            async with asyncio.timeout(self.timeout_seconds):
+                response = await self._send(parcel.destination, body, headers)
         except Forbidden as error:
             return Rejected("forbidden_destination", error.code)
-        except httpx2.TimeoutException:
+        except (TimeoutError, httpx2.TimeoutException):
             return Rejected("timeout")
         except httpx2.HTTPError as error:
             return Rejected("unreachable", type(error).__name__)
         return judge(response.status_code, response.headers, now=now)
+
+    async def _send(self, url: str, body: bytes, headers: dict[str, str]) -> httpx2.Response:
+        target = await self.destinations.resolve(url)
+        request = self.client.build_request(
+            "POST",
+            target.url,
+            content=body,
+            headers=headers | {"host": target.host},
+            timeout=self.timeout_seconds,
+            extensions={"sni_hostname": target.server_name},
+        )
+        response = await self.client.send(request, stream=True, follow_redirects=False)
+        await response.aclose()
+        return response
 
 
 def judge(status: int, headers: Mapping[str, str], *, now: datetime) -> Accepted | Rejected:
@@ -141,11 +148,11 @@ def retry_after(value: str | None, *, now: datetime) -> timedelta | None:
     """Read a Retry-After header (seconds or a date, RFC 9110 10.2.3), a day at most."""
     if value is None:
         return None
-    if value.strip().isdigit():
+    if value.strip().isdecimal():
         return min(timedelta(seconds=int(value.strip()[:9])), LONGEST_WAIT)
     try:
         when = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     aware = when if when.tzinfo else when.replace(tzinfo=UTC)
     return min(max(aware - now, timedelta(0)), LONGEST_WAIT)

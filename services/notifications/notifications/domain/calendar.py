@@ -38,13 +38,13 @@ class Calendar:
 
 def calendar_of(clinic: Clinic) -> Calendar:
     """Return the clinic's calendar."""
-    return Calendar(zone_of(clinic), clinic.opening_hours, frozenset(clinic.holidays))
+    return Calendar(zone(clinic.time_zone), clinic.opening_hours, frozenset(clinic.holidays))
 
 
-def zone_of(clinic: Clinic) -> tzinfo:
-    """Return the clinic's time zone; UTC when its name is not known here."""
+def zone(name: str) -> tzinfo:
+    """Return a time zone; UTC when its name is not known here."""
     try:
-        return ZoneInfo(clinic.time_zone)
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
         return UTC
 

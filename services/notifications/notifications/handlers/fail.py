@@ -21,6 +21,8 @@ log = structlog.get_logger()
 
 BAD_NUMBER = "bad_number"
 GONE = "gone"
+ACCOUNT = "account"
+"""The gateway refuses us, not the fax: no credit, or credentials that it does not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ async def _hurry(
     tx: Transaction, notice: RowMapping, row: RowMapping, *, means: Means, now: datetime
 ) -> None:
     """Begin the next channel beside this one: with little time left a retry alone is too slow."""
-    clinic = await clinics.get(tx, notice["clinic_id"], sealer=means.sealer)
+    clinic = await clinics.get(tx, notice["clinic_id"], sealer=means.sealer, hold=True)
     series = row["series"]
     await route.begin_next(tx, notice, clinic, means.configured, series=series, now=now)
 
@@ -112,7 +114,10 @@ async def give_up(
 
 
 async def _stop_using(tx: Transaction, row: RowMapping, *, now: datetime) -> None:
-    """Quarantine a wrong number, disable a gone endpoint, before another notice goes there."""
+    """Quarantine a wrong number, disable a gone endpoint, before another notice goes there.
+
+    A fax account that is refused concerns every clinic: operations are asked, once.
+    """
     about = {"clinic_id": row["clinic_id"], "delivery_id": row["id"]}
     key = f"{row['clinic_id']}:{row['destination']}"[:200]
     if row["reason"] == BAD_NUMBER:
@@ -121,6 +126,8 @@ async def _stop_using(tx: Transaction, row: RowMapping, *, now: datetime) -> Non
     if row["reason"] == GONE:
         await clinics.disable_endpoint(tx, row["clinic_id"], row["destination"], now=now)
         await tasks.add(tx, TaskKind.ENDPOINT_GONE, key, now=now, **about)
+    if row["reason"] == ACCOUNT:
+        await tasks.add(tx, TaskKind.FAX_ACCOUNT, row["channel"], now=now, **about)
 
 
 async def _go_on(
@@ -131,7 +138,7 @@ async def _go_on(
         return Onward()
     channel = None
     if notices.is_open(notice):
-        clinic = await clinics.get(tx, notice["clinic_id"], sealer=means.sealer)
+        clinic = await clinics.get(tx, notice["clinic_id"], sealer=means.sealer, hold=True)
         series = row["series"]
         channel = await route.begin_next(
             tx, notice, clinic, means.configured, series=series, now=now

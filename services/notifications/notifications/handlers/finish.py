@@ -3,19 +3,31 @@
 from datetime import datetime
 from uuid import UUID
 
+import structlog
 from sqlalchemy import RowMapping
 
 from common.database import Transaction
+from notifications.handlers import route
+from notifications.handlers.means import Means
 from notifications.store import clinics, deliveries, tasks
-from notifications.store.tasks import TaskKind
+from notifications.store.tasks import Done, TaskKind
+
+log = structlog.get_logger()
 
 
-async def finish(tx: Transaction, task_id: UUID, *, by: str, now: datetime) -> RowMapping:
-    """Finish a task: a wrong number that was put right, or an endpoint that is back, is used again."""
-    row = await tasks.finish(tx, task_id, by=by, now=now)
+async def finish(
+    tx: Transaction, task_id: UUID, done: Done, *, means: Means, now: datetime
+) -> RowMapping:
+    """Finish a task: what was put right is used again, also for what it had kept from being told."""
+    row = await tasks.finish(tx, task_id, done, sealer=means.sealer, now=now)
+    log.info("task_done", task_id=str(task_id), kind=row["kind"], actor=done.by)
     if row["kind"] == TaskKind.BAD_NUMBER:
         delivery = await deliveries.get(tx, row["delivery_id"])
         await clinics.free_number(tx, row["clinic_id"], delivery["destination"])
     if row["kind"] == TaskKind.ENDPOINT_GONE:
         await clinics.enable_endpoint(tx, row["clinic_id"])
+    if row["kind"] in (TaskKind.BAD_NUMBER, TaskKind.ENDPOINT_GONE):
+        await route.begin_stranded(tx, row["clinic_id"], means=means, now=now)
+    if row["kind"] == TaskKind.FAX_ACCOUNT:
+        await route.begin_stranded(tx, None, means=means, now=now)
     return row

@@ -1,7 +1,7 @@
 """What the clock does: promises at risk, broken promises, and the "still pending" that is due."""
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -19,10 +19,12 @@ from notifications.handlers import route
 from notifications.handlers.means import Means
 from notifications.handlers.owe import fail_to_keep
 from notifications.handlers.tell import Saying, say, supersede_pending
-from notifications.handlers.withdraw import withdraw_waiting
 from notifications.store import clinics, deliveries, heartbeats, notices, promises
 
 log = structlog.get_logger()
+
+HEAD_START = timedelta(minutes=5)
+"""So long a channel that waits leaves the next one alone: both at once would tell the clinic twice."""
 
 
 async def endanger(tx: Transaction, promise_id: UUID, *, means: Means, now: datetime) -> None:
@@ -42,20 +44,24 @@ async def endanger(tx: Transaction, promise_id: UUID, *, means: Means, now: date
 
 
 async def _escalate(tx: Transaction, notice: RowMapping, *, means: Means, now: datetime) -> None:
-    """Let what waits give way to the next channel; what is on its way is left to finish.
+    """Begin the next channel at once. What is on its way is left to finish, what waits waits on.
 
-    Where no channel is left, what waits keeps waiting for its next attempt.
+    It is not given up: were the next channel dead as well, nothing would be left to tell the clinic.
     """
-    clinic = await clinics.get(tx, notice["clinic_id"], sealer=means.sealer)
+    clinic = await clinics.get(tx, notice["clinic_id"], sealer=means.sealer, hold=True)
     series = await deliveries.last_series(tx, notice["id"])
     used = await deliveries.channels_used(tx, notice["id"], series)
     if may_leave(clinic) and next_channel(clinic, means.configured, used=used):
-        await withdraw_waiting(tx, notice["id"], reason="at_risk", now=now)
+        await deliveries.postpone(tx, notice["id"], until=now + HEAD_START)
         await route.begin_next(tx, notice, clinic, means.configured, series=series, now=now)
 
 
-async def break_promise(tx: Transaction, promise_id: UUID, *, now: datetime) -> None:
-    """Record that the time ran out without a confirmation: an event, and a task for a person."""
+async def break_promise(tx: Transaction, promise_id: UUID, *, means: Means, now: datetime) -> None:
+    """Record that the time ran out without a confirmation: an event, and a task for a person.
+
+    One that nobody had looked at in time is at risk first: its next channel is still to be tried.
+    """
+    await endanger(tx, promise_id, means=means, now=now)
     row = await promises.find(tx, promise_id)
     if row is not None:
         await fail_to_keep(tx, row, now=now)
@@ -69,7 +75,7 @@ async def say_still_pending(
     if taken is None:
         return
     beat, event = taken
-    clinic = await clinics.get(tx, event.clinic_id, sealer=means.sealer)
+    clinic = await clinics.get(tx, event.clinic_id, sealer=means.sealer, hold=True)
     owed, since = PromiseKind.PRIOR_AUTHORIZATION_STATUS, beat["started_at"]
     saying = Saying(PENDING, event, _beat_key(prior_authorization_id, since), owed, since)
     if notice := await say(tx, saying, clinic, means=means, now=now):

@@ -40,7 +40,7 @@ async def resend(
     queued, channel = DeliveryState.QUEUED, row["channel"]
     new = await deliveries.add(tx, notice, channel, state=queued, series=series, now=now)
     await deliveries.note_request(tx, new["id"], request, sealer=means.sealer)
-    log.info("resend_requested", delivery_id=str(new["id"]), channel=channel)
+    log.info("resend_requested", delivery_id=str(new["id"]), channel=channel, actor=request.by)
     return await deliveries.get(tx, new["id"])
 
 

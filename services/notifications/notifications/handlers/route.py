@@ -8,9 +8,10 @@ from sqlalchemy import RowMapping
 from common.database import Transaction
 from common.events.notification import ChannelName
 from notifications.domain.clinic import Clinic
-from notifications.domain.delivery import DeliveryState
+from notifications.domain.delivery import LIVE, DeliveryState
 from notifications.domain.routing import Configured, may_leave, next_channel
-from notifications.store import deliveries, tasks
+from notifications.handlers.means import Means
+from notifications.store import clinics, deliveries, notices, tasks
 from notifications.store.tasks import TaskKind
 
 log = structlog.get_logger()
@@ -52,3 +53,19 @@ async def ask_a_person(
     about = {"clinic_id": notice["clinic_id"], "referral_id": notice["referral_id"]}
     key = str(notice["id"])
     await tasks.add(tx, kind, key, now=now, notice_id=notice["id"], **about)
+
+
+async def begin_stranded(
+    tx: Transaction, clinic_id: str | None, *, means: Means, now: datetime
+) -> None:
+    """Try again, from the clinic's first channel, what a person was asked to tell and has not yet.
+
+    What stood in the way has gone: at one clinic, or at all of them (None).
+    """
+    for notice_id in await tasks.notices_without_a_way(tx, clinic_id):
+        notice = await notices.lock(tx, notice_id)
+        if notices.is_open(notice) and not await deliveries.of_notice(tx, notice_id, LIVE):
+            clinic = await clinics.get(tx, notice["clinic_id"], sealer=means.sealer, hold=True)
+            series = await deliveries.last_series(tx, notice_id) + 1
+            if await begin_next(tx, notice, clinic, means.configured, series=series, now=now):
+                await tasks.close_moot(tx, notice_id, now=now)

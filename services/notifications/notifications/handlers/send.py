@@ -48,7 +48,9 @@ async def begin(
 
     From the commit on, whoever finds such a row must take it that the attempt may have gone out.
     """
-    due = deliveries.ready(channel, now)
+    ready = deliveries.ready(channel, now)
+    notice_ids = await deliveries.lock_notices(tx, ready, limit=limit, now=now)
+    due = ready & deliveries.belongs_to(notice_ids)
     held = await deliveries.claim(tx, due, limit=limit, lease=lease, now=now)
     prepared = [await _prepare(tx, row, means=means, now=now) for row in held]
     return [outgoing for outgoing in prepared if outgoing is not None]
@@ -59,7 +61,7 @@ async def _prepare(
 ) -> Outgoing | None:
     """Check number, endpoint and BAA as they are now, not as they were when it was planned."""
     notice = await notices.get(tx, row["notice_id"])
-    clinic = await clinics.get(tx, row["clinic_id"], sealer=means.sealer)
+    clinic = await clinics.get(tx, row["clinic_id"], sealer=means.sealer, hold=True)
     to = destination(clinic, row["channel"]) if row["channel"] in means.configured else None
     if not is_wanted(notice, row):
         await withdraw(tx, row, reason="confirmed_elsewhere", now=now)

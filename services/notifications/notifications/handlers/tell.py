@@ -24,7 +24,7 @@ from notifications.handlers import route
 from notifications.handlers.means import Means
 from notifications.handlers.owe import owe
 from notifications.handlers.withdraw import withdraw_waiting
-from notifications.store import clinics, deliveries, heartbeats, notices, promises
+from notifications.store import clinics, deliveries, early, heartbeats, notices, promises, tasks
 from notifications.store.notices import NewNotice
 from notifications.store.tasks import TaskKind
 from notifications.wording import compose
@@ -51,15 +51,25 @@ async def tell(tx: Transaction, event: ReferralEvent, *, means: Means, now: date
     Topics do not wait for each other: an event of a clinic that is not known yet is kept until
     the clinic is; its promise counts from the event all the same.
     """
-    clinic = await clinics.find(tx, event.clinic_id, sealer=means.sealer)
+    clinic = await clinics.find(tx, event.clinic_id, sealer=means.sealer, hold=True)
     if clinic is None:
-        await clinics.keep_early(tx, event, now=now)
-        log.warning("clinic_not_known_yet", clinic_id=event.clinic_id)
+        await _keep_early(tx, event, means=means, now=now)
         return
     telling = TOLD[type(event)]
     said = Saying(telling.notice, event, key_of(event), telling.owed, promise.started_at(event))
     if notice := await say(tx, said, clinic, means=means, now=now):
         await _follow_authorization(tx, event, notice, clinic, now=now)
+
+
+async def _keep_early(
+    tx: Transaction, event: ReferralEvent, *, means: Means, now: datetime
+) -> None:
+    """Keep an event, and ask a person where its clinic is: no promise runs before it is known."""
+    _card_of(event, means=means)
+    await early.keep(tx, event, now=now)
+    unknown = event.clinic_id
+    await tasks.add(tx, TaskKind.UNKNOWN_CLINIC, unknown, now=now, clinic_id=unknown)
+    log.warning("clinic_not_known_yet", clinic_id=unknown)
 
 
 async def say(
@@ -81,9 +91,7 @@ async def say(
 
 def _compose(saying: Saying, clinic: Clinic, *, means: Means, now: datetime) -> NewNotice:
     event = saying.event
-    card = event.unsealed(means.sealer, ReferralCard)
-    if card is None:
-        raise SetAside("no_card", f"{event.type} tells nothing of the patient")
+    card = _card_of(event, means=means)
     notice = compose(event, card, clinic, name=saying.name, now=now)
     return NewNotice(
         id=new_id(),
@@ -93,6 +101,13 @@ def _compose(saying: Saying, clinic: Clinic, *, means: Means, now: datetime) -> 
         prior_authorization_id=getattr(event, "prior_authorization_id", None),
         appointment=_appointment(event),
     )
+
+
+def _card_of(event: ReferralEvent, *, means: Means) -> ReferralCard:
+    card = event.unsealed(means.sealer, ReferralCard)
+    if card is None:
+        raise SetAside("no_card", f"{event.type} tells nothing of the patient")
+    return card
 
 
 def _appointment(event: ReferralEvent) -> Appointment | None:
@@ -113,7 +128,7 @@ async def _follow_authorization(
     if isinstance(event, PriorAuthorizationChanged):
         await supersede_pending(tx, notice, event.prior_authorization_id, now=now)
         if event.open:
-            await heartbeats.start(tx, event, next_beat(clinic, event.occurred_at))
+            await heartbeats.start(tx, event, next_beat(clinic, now))
         else:
             await heartbeats.stop(tx, event.prior_authorization_id)
     elif isinstance(event, ENDS):
@@ -137,4 +152,5 @@ async def supersede_pending(
         if older["id"] != notice["id"] and not leaving:
             await withdraw_waiting(tx, older["id"], reason="superseded", now=now)
             await notices.supersede(tx, older["id"], by=notice["id"])
+            await tasks.close_moot(tx, older["id"], now=now)
             await promises.hand_over(tx, older["id"], to=notice["id"])

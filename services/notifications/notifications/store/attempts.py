@@ -48,8 +48,9 @@ async def of_delivery(tx: Transaction, delivery_id: UUID) -> Sequence[RowMapping
     return (await tx.execute(query.order_by(attempts.c.number))).mappings().all()
 
 
-async def to_forget(tx: Transaction, *, limit: int) -> Sequence[RowMapping]:
-    """Return ended attempts whose pages a gateway may still keep."""
+async def to_forget(tx: Transaction, *, limit: int, now: datetime) -> Sequence[RowMapping]:
+    """Return ended attempts whose pages a gateway may still keep, and may be asked to delete now."""
     kept = attempts.c.gateway_id.is_not(None) & attempts.c.ended_at.is_not(None)
-    query = select(attempts).where(kept, attempts.c.forgotten_at.is_(None))
+    due = attempts.c.forget_at.is_(None) | (attempts.c.forget_at <= now)
+    query = select(attempts).where(kept, due, attempts.c.forgotten_at.is_(None))
     return (await tx.execute(query.order_by(attempts.c.ended_at).limit(limit))).mappings().all()

@@ -1,26 +1,17 @@
 """The service's own copy of each clinic, with people and secrets sealed at rest."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 
 from common.database import Transaction, insert_new
 from common.errors import NotFound
-from common.events import registry
 from common.events.clinic import ClinicChanged
 from common.events.people import ClinicCard
-from common.events.referral import ReferralEvent
-from common.ids import new_id
 from common.sealing import Sealer
 from notifications.domain.clinic import Clinic
-from notifications.store.tables import (
-    clinics,
-    early_events,
-    quarantined_numbers,
-    webhook_endpoints,
-)
+from notifications.store.tables import clinics, quarantined_numbers, webhook_endpoints
 
 
 def _context(clinic_id: str) -> str:
@@ -43,9 +34,16 @@ async def save(tx: Transaction, event: ClinicChanged, *, sealer: Sealer, now: da
     return (await tx.execute(added)).rowcount == 1
 
 
-async def find(tx: Transaction, clinic_id: str, *, sealer: Sealer) -> Clinic | None:
-    """Return a clinic as it is known now, or None."""
-    row = (await tx.execute(select(clinics).where(clinics.c.id == clinic_id))).one_or_none()
+async def find(
+    tx: Transaction, clinic_id: str, *, sealer: Sealer, hold: bool = False
+) -> Clinic | None:
+    """Return a clinic as it is known now, or None; `hold`: no change commits before we do.
+
+    Who decides by the BAA holds it: a delivery held back in the moment in which the BAA arrives
+    would be released by nobody.
+    """
+    query = select(clinics).where(clinics.c.id == clinic_id)
+    row = (await tx.execute(query.with_for_update(read=True) if hold else query)).one_or_none()
     if row is None:
         return None
     facts = ClinicChanged.model_validate(row.facts)
@@ -53,9 +51,9 @@ async def find(tx: Transaction, clinic_id: str, *, sealer: Sealer) -> Clinic | N
     return _clinic(facts, card, await _standing(tx, facts))
 
 
-async def get(tx: Transaction, clinic_id: str, *, sealer: Sealer) -> Clinic:
-    """Return a clinic; NotFound when it is not known."""
-    clinic = await find(tx, clinic_id, sealer=sealer)
+async def get(tx: Transaction, clinic_id: str, *, sealer: Sealer, hold: bool = False) -> Clinic:
+    """Return a clinic as `find` does; NotFound when it is not known."""
+    clinic = await find(tx, clinic_id, sealer=sealer, hold=hold)
     if clinic is None:
         raise NotFound(f"no clinic {clinic_id}")
     return clinic
@@ -127,29 +125,7 @@ async def disable_endpoint(tx: Transaction, clinic_id: str, url: str, *, now: da
     await tx.execute(insert_new(tx, webhook_endpoints).values(row))
 
 
-async def enable_endpoint(tx: Transaction, clinic_id: str) -> bool:
-    """Call the clinic's endpoint again; return whether it had been disabled."""
+async def enable_endpoint(tx: Transaction, clinic_id: str) -> None:
+    """Call the clinic's endpoint again."""
     table = webhook_endpoints
-    freed = await tx.execute(delete(table).where(table.c.clinic_id == clinic_id))
-    return freed.rowcount > 0
-
-
-async def keep_early(tx: Transaction, event: ReferralEvent, *, now: datetime) -> None:
-    """Keep an event of a clinic that is not known yet: topics do not wait for each other."""
-    row: dict[str, Any] = {
-        "id": new_id(),
-        "clinic_id": event.clinic_id,
-        "event_type": event.type,
-        "event": event.model_dump(mode="json"),
-        "created_at": now,
-    }
-    await tx.execute(insert(early_events).values(row))
-
-
-async def take_early(tx: Transaction, clinic_id: str) -> Sequence[ReferralEvent]:
-    """Return the events that waited for the clinic, in their order, and forget them."""
-    mine = early_events.c.clinic_id == clinic_id
-    rows = (await tx.execute(select(early_events).where(mine).order_by(early_events.c.id))).all()
-    await tx.execute(delete(early_events).where(mine))
-    events = (registry.TYPES[row.event_type].model_validate(row.event) for row in rows)
-    return [event for event in events if isinstance(event, ReferralEvent)]
+    await tx.execute(delete(table).where(table.c.clinic_id == clinic_id))

@@ -14,7 +14,7 @@ from common.errors import NotFound
 from common.events.notification import ChannelName
 from common.ids import new_id
 from common.sealing import Sealer
-from notifications.domain.delivery import ENDED, LIVE, DeliveryState, sources
+from notifications.domain.delivery import LIVE, DeliveryState, sources
 from notifications.store.tables import deliveries, notices
 
 _S = DeliveryState
@@ -101,6 +101,12 @@ async def move(
     return (await tx.execute(moved.returning(*deliveries.c))).mappings().one_or_none()
 
 
+async def postpone(tx: Transaction, notice_id: UUID, *, until: datetime) -> None:
+    """Let what waits for its next attempt wait until then at least."""
+    waiting = (_D.notice_id == notice_id) & (_D.state == _S.QUEUED) & (_D.next_attempt_at < until)
+    await tx.execute(update(deliveries).where(waiting).values(next_attempt_at=until))
+
+
 async def of_notice(
     tx: Transaction, notice_id: UUID, states: Collection[DeliveryState] = frozenset(DeliveryState)
 ) -> Sequence[RowMapping]:
@@ -184,6 +190,25 @@ async def any_due(tx: Transaction, due: ColumnElement[bool], *, now: datetime) -
     return await tx.scalar(select(_D.id).where(due, free).limit(1)) is not None
 
 
+async def lock_notices(
+    tx: Transaction, due: ColumnElement[bool], *, limit: int, now: datetime
+) -> Sequence[UUID]:
+    """Hold the notices of deliveries that are due, the longest waiting first, and return them.
+
+    A notice that somebody else changes at this moment is passed over: a confirmation that is
+    being recorded must not be overtaken by another attempt.
+    """
+    free = or_(_D.leased_until.is_(None), _D.leased_until < now)
+    query = select(notices.c.id).join(deliveries, _D.notice_id == notices.c.id).where(due, free)
+    first = query.order_by(_D.next_attempt_at, _D.notice_id).limit(limit)
+    return (await tx.execute(first.with_for_update(of=notices, skip_locked=True))).scalars().all()
+
+
+def belongs_to(notice_ids: Collection[UUID]) -> ColumnElement[bool]:
+    """Return which deliveries are of these notices."""
+    return _D.notice_id.in_(notice_ids)
+
+
 async def claim(
     tx: Transaction, due: ColumnElement[bool], *, limit: int, lease: timedelta, now: datetime
 ) -> list[RowMapping]:
@@ -216,8 +241,3 @@ async def ask_soon(tx: Transaction, gateway_id: str, *, now: datetime) -> bool:
     return (
         await tx.execute(update(deliveries).where(mine).values(next_attempt_at=now))
     ).rowcount > 0
-
-
-def is_over(row: RowMapping) -> bool:
-    """Return whether nothing more happens to a delivery by itself."""
-    return row["state"] in ENDED

@@ -146,6 +146,7 @@ attempts = Table(
     Column("gateway_id", Text),
     Column("pages_ok", Integer),
     Column("far_id", Text),
+    Column("forget_at", UtcDateTime),
     Column("forgotten_at", UtcDateTime),
     UniqueConstraint("delivery_id", "number"),
 )
@@ -165,6 +166,7 @@ tasks = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("done_at", UtcDateTime),
     Column("done_by", String(200)),
+    Column("done_reason", LargeBinary),
     Index(
         "uq_tasks_open",
         "kind",

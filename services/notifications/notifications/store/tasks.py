@@ -1,6 +1,7 @@
 """What a person must do: one open task per cause."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import RowMapping, select, update
 from common.database import Transaction, insert_new
 from common.errors import Conflict, NotFound
 from common.ids import new_id
+from common.sealing import Sealer
 from notifications.store.tables import tasks
 
 
@@ -23,6 +25,8 @@ class TaskKind(StrEnum):
     NO_BAA = "no_baa"
     BAD_NUMBER = "bad_number"
     ENDPOINT_GONE = "endpoint_gone"
+    FAX_ACCOUNT = "fax_account"
+    UNKNOWN_CLINIC = "unknown_clinic"
 
 
 MOOT_WHEN_TOLD = frozenset({TaskKind.CHANNELS_EXHAUSTED, TaskKind.NO_ELIGIBLE_CHANNEL})
@@ -41,11 +45,24 @@ async def add(
     return task_id if added.rowcount else None
 
 
-async def finish(tx: Transaction, task_id: UUID, *, by: str, now: datetime) -> RowMapping:
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Who did what a task asked for, and in which way."""
+
+    by: str
+    reason: str | None = None
+
+
+async def finish(
+    tx: Transaction, task_id: UUID, done: Done, *, sealer: Sealer, now: datetime
+) -> RowMapping:
     """Mark a task as done; NotFound, or Conflict when it was done before."""
+    context = f"notifications.tasks:{task_id}:done_reason"
+    sealed = sealer.seal_bytes(done.reason.encode(), context) if done.reason else None
+    values = {"state": "done", "done_at": now, "done_by": done.by, "done_reason": sealed}
     open_one = (tasks.c.id == task_id) & (tasks.c.state == "open")
-    done = update(tasks).where(open_one).values(state="done", done_at=now, done_by=by)
-    row = (await tx.execute(done.returning(*tasks.c))).mappings().one_or_none()
+    finished = update(tasks).where(open_one).values(values).returning(*tasks.c)
+    row = (await tx.execute(finished)).mappings().one_or_none()
     if row is not None:
         return row
     if await tx.scalar(select(tasks.c.id).where(tasks.c.id == task_id)) is None:
@@ -70,10 +87,12 @@ async def close_clinic(tx: Transaction, kind: TaskKind, clinic_id: str, *, now: 
     await close(tx, tasks.c.kind == kind, tasks.c.clinic_id == clinic_id, now=now)
 
 
-async def notices_without_a_way(tx: Transaction, clinic_id: str) -> Sequence[UUID]:
-    """Return the notices of a clinic for which a person was asked because no channel was left."""
+async def notices_without_a_way(tx: Transaction, clinic_id: str | None) -> Sequence[UUID]:
+    """Return the notices of a clinic, or of all, for which a person was asked as no channel was left."""
     waiting = tasks.c.kind.in_(MOOT_WHEN_TOLD) & (tasks.c.state == "open")
-    query = select(tasks.c.notice_id).where(tasks.c.clinic_id == clinic_id, waiting)
+    query = select(tasks.c.notice_id).where(waiting)
+    if clinic_id is not None:
+        query = query.where(tasks.c.clinic_id == clinic_id)
     return (await tx.execute(query.distinct().order_by(tasks.c.notice_id))).scalars().all()
 
 

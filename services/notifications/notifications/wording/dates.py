@@ -1,7 +1,8 @@
 """How dates and times stand on paper, in a clinic's own time zone."""
 
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
+
+from notifications.domain.calendar import zone
 
 
 def day(of: date) -> str:
@@ -33,7 +34,7 @@ def span(start: datetime, end: datetime | None, time_zone: str, *, now: datetime
 
 
 def _in(time_zone: str, at: datetime) -> datetime:
-    return at.astimezone(ZoneInfo(time_zone))
+    return at.astimezone(zone(time_zone))
 
 
 def _weekday_and_month(of: date) -> str:

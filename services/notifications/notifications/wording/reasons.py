@@ -9,7 +9,7 @@ from typing import Final
 
 from notifications.wording.text import words
 
-OTHER: Final = "another one. Please call us if you need to know more"
+OTHER: Final = "please call us for details"
 
 DENIAL: Final[Mapping[str, str]] = {
     "not_on_formulary": "the drug is not on the plan's list (formulary)",
@@ -30,26 +30,26 @@ CANCELLATION: Final[Mapping[str, str]] = {
     "prescriber_withdrew": "the prescriber withdrew the prescription",
     "patient_declined": "the patient does not want the drug",
     "cost": "the cost to the patient is too high",
-    "insurance_denied_final": "the health plan denied the drug for good",
+    "insurance_denied_final": "the health plan's denial is final",
     "unable_to_reach": "we could not reach the patient",
     "deceased": "the patient has died",
     "duplicate": "it is the same as another referral",
-    "alternative_therapy": "the patient gets another therapy",
+    "alternative_therapy": "the patient is getting another therapy",
     "clinical_contraindication": "the drug is not safe for this patient",
     "other": OTHER,
 }
 
 HOLD: Final[Mapping[str, str]] = {
-    "prescriber": "the prescriber asked us to wait, or has to decide",
+    "prescriber": "the prescriber asked us to wait, or has a decision to make",
     "patient": "the patient asked us to wait, or is not ready",
     "clinical": "a clinical question is open",
     "stock_out": "the drug is out of stock",
-    "limited_distribution": "the maker limits where the drug is sold",
+    "limited_distribution": "the manufacturer limits which pharmacies may supply the drug",
 }
 
 TRANSFER: Final[Mapping[str, str]] = {
     "payer_mandated_pharmacy": "the health plan requires that pharmacy",
-    "limited_distribution_network": "the maker sells the drug through that pharmacy only",
+    "limited_distribution_network": "the manufacturer supplies the drug through that pharmacy only",
     "patient_choice": "the patient chose that pharmacy",
 }
 
@@ -64,7 +64,7 @@ DISCONTINUATION: Final[Mapping[str, str]] = {
 
 DECLINE: Final[Mapping[str, str]] = {
     "out_of_network": "we are not in the network of the patient's health plan",
-    "limited_distribution": "the maker does not let us sell this drug",
+    "limited_distribution": "the manufacturer does not let us supply this drug",
     "outside_service_area": "we do not serve the area where the patient lives",
     "not_stocked": "we do not carry this drug",
     "prescriber_not_verified": "we could not verify the prescriber",

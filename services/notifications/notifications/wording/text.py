@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from datetime import date
 
 from common.events.people import Contact, PatientCard
 
@@ -36,10 +37,15 @@ def phone(number: str) -> str:
 
 
 def patient_name(patient: PatientCard) -> str:
-    """Return `Family, Given Given (born 1980-02-03)`, as far as it is known."""
+    """Return `Family, Given Given (born Feb 3, 1980)`, as far as it is known."""
     names = ", ".join(filter(None, (patient.family_name, " ".join(patient.given_names))))
-    born = f" (born {patient.birth_date.isoformat()})" if patient.birth_date else ""
+    born = f" (born {_date(patient.birth_date)})" if patient.birth_date else ""
     return plain(names + born)
+
+
+def _date(of: date) -> str:
+    """Return a date that reads the same on both sides of the ocean."""
+    return f"{of:%b} {of.day}, {of.year}"
 
 
 def addressee(contact: Contact | None) -> str:

@@ -1,14 +1,18 @@
-"""Looks at the clock: promises at risk, promises broken, and "still pending" that is due."""
+"""Looks at the clock: promises at risk or broken, "still pending" that is due, events left waiting."""
 
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from uuid import UUID
+from typing import Any
 
 from common.service import Runtime
 from notifications.domain.promise import PromiseState
-from notifications.handlers import keep
+from notifications.handlers import directory, keep
 from notifications.handlers.means import Means
-from notifications.store import heartbeats, promises
+from notifications.store import early, heartbeats, promises
 from notifications.workers.pace import Pace
+
+Act = Callable[..., Awaitable[None]]
+"""A handler of one thing: `(tx, id, *, means, now)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,31 +26,34 @@ class Timekeeper:
     async def step(self) -> bool:
         """Do what has fallen due; return whether there was anything.
 
-        At risk comes before broken, so that a promise whose whole time passed while nobody looked
-        still gets its next channel.
+        All of it is tried before the first failure is raised.
         """
-        endangered = await self._passing(PromiseState.AT_RISK)
-        for promise_id in endangered:
-            async with self.runtime.db.begin() as tx:
-                await keep.endanger(tx, promise_id, means=self.means, now=self.runtime.clock())
-        broken = await self._passing(PromiseState.BROKEN)
-        for promise_id in broken:
-            async with self.runtime.db.begin() as tx:
-                await keep.break_promise(tx, promise_id, now=self.runtime.clock())
-        return await self._beat() or bool(endangered or broken)
-
-    async def _passing(self, to: PromiseState) -> list[UUID]:
-        limit, now = self.pace.limit, self.runtime.clock()
-        async with self.runtime.db.read() as tx:
-            return await promises.passing(tx, to, limit=limit, now=now)
-
-    async def _beat(self) -> bool:
-        limit, now = self.pace.limit, self.runtime.clock()
-        async with self.runtime.db.read() as tx:
-            due = await heartbeats.due(tx, limit=limit, now=now)
-        for authorization_id in due:
-            async with self.runtime.db.begin() as tx:
-                await keep.say_still_pending(
-                    tx, authorization_id, means=self.means, now=self.runtime.clock()
-                )
+        due = await self._due()
+        failures = [error for act, key in due if (error := await self._try(act, key))]
+        if failures:
+            raise failures[0]
         return bool(due)
+
+    async def _due(self) -> list[tuple[Act, Any]]:
+        about: dict[str, Any] = {"limit": self.pace.limit, "now": self.runtime.clock()}
+        async with self.runtime.db.read() as tx:
+            return [
+                *_each(keep.endanger, await promises.passing(tx, PromiseState.AT_RISK, **about)),
+                *_each(
+                    keep.break_promise, await promises.passing(tx, PromiseState.BROKEN, **about)
+                ),
+                *_each(keep.say_still_pending, await heartbeats.due(tx, **about)),
+                *_each(directory.tell_early, await early.of_known_clinics(tx)),
+            ]
+
+    async def _try(self, act: Act, key: Any) -> Exception | None:
+        try:
+            async with self.runtime.db.begin() as tx:
+                await act(tx, key, means=self.means, now=self.runtime.clock())
+        except Exception as error:  # noqa: BLE001 - raised by `step` after the others had their turn
+            return error
+        return None
+
+
+def _each(act: Act, keys: Iterable[Any]) -> Iterable[tuple[Act, Any]]:
+    return ((act, key) for key in keys)

@@ -39,6 +39,9 @@ log = structlog.get_logger()
 NO_RESULT = Failure("no_result")
 """The gateway took the fax and never said what became of it."""
 
+FORGET_AGAIN_AFTER = timedelta(minutes=10)
+"""When the gateway is asked again to delete pages that it did not delete."""
+
 SEARCH_MARGIN = timedelta(hours=1)
 """A look-up begins so much before the attempt: clocks differ, and ours may run fast in a demo."""
 
@@ -175,13 +178,15 @@ class FaxForgetter:
     async def step(self) -> bool:
         """Delete the pages of ended attempts; return whether more may be left."""
         async with self.runtime.db.read() as tx:
-            ended = await attempts.to_forget(tx, limit=self.pace.limit)
+            ended = await attempts.to_forget(tx, limit=self.pace.limit, now=self.runtime.clock())
         for row in ended:
             try:
                 await self.gateway.forget(row["gateway_id"])
             except GatewayUnavailable:
                 log.info("fax_pages_not_deleted_yet", gateway_id=row["gateway_id"])
-                return False
+                noted = {"forget_at": self.runtime.clock() + FORGET_AGAIN_AFTER}
+            else:
+                noted = {"forgotten_at": self.runtime.clock()}
             async with self.runtime.db.begin() as tx:
-                await attempts.note(tx, row["id"], forgotten_at=self.runtime.clock())
+                await attempts.note(tx, row["id"], **noted)
         return bool(ended)

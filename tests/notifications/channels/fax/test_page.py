@@ -69,7 +69,7 @@ def test_every_notice_stands_complete_on_one_page(told):
         *said,
         notice.by_when or "",
         notice.medication,
-        "ZZTEST, Maria (born 1980-02-03)",
+        "ZZTEST, Maria (born Feb 3, 1980)",
     ):
         assert words in text
 
@@ -135,8 +135,8 @@ def test_a_clinic_is_told_by_which_number_it_may_answer():
     without = texts(page_of(notice_of(DENIED)))[0]
     with_fax = texts(page_of(notice_of(DENIED), reply_fax="+15550100199"))[0]
 
-    assert "Write here, then call (555) 010-0100. Reference: 7F3K2M." in without
-    assert "then fax it to (555) 010-0199, or call (555) 010-0100." in with_fax
+    assert "Then call (555) 010-0100. Reference: 7F3K2M." in without
+    assert "Then fax this page back to (555) 010-0199, or call (555) 010-0100." in with_fax
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from reportlab.pdfgen.canvas import Canvas
 from structlog.testing import capture_logs
 
 from common.ids import new_id
+from notifications.channels.fax import sinch_callback
 from notifications.channels.fax.sinch import SinchAccount, SinchGateway
 from notifications.ports import (
-    CallbackHint,
     FailureClass,
     FaxState,
     FaxStatus,
@@ -134,7 +134,6 @@ async def test_a_failed_fax_is_told_in_our_words_and_theirs(sinch, suffix, failu
     [
         ("0402", FailureClass.ACCOUNT, "402", None),
         ("0429", FailureClass.PROVIDER, "429", 1.0),
-        ("0500", FailureClass.PROVIDER, "500", None),
         ("not a number", FailureClass.BAD_NUMBER, "422", None),
     ],
 )
@@ -214,9 +213,9 @@ async def test_however_often_and_in_which_order_webhooks_come_the_read_decides(
         assert isinstance(submitted, Submitted)
 
         for _ in range(hints):
-            hint = sinch.read_callback(*await asyncio.wait_for(posted.get(), 5))
-            assert hint == CallbackHint(submitted.gateway_id)
-            assert (await sinch.get(hint.gateway_id)).state is FaxState.DELIVERED
+            hint = sinch_callback.fax_id(*await asyncio.wait_for(posted.get(), 5))
+            assert hint == submitted.gateway_id
+            assert (await sinch.get(hint)).state is FaxState.DELIVERED
 
 
 async def test_a_forged_webhook_delivers_nothing(http, far_side):
@@ -228,9 +227,9 @@ async def test_a_forged_webhook_delivers_nothing(http, far_side):
 
         headers, body = await asyncio.wait_for(posted.get(), 5)
         assert b'"status": "COMPLETED"' in body
-        hint = sinch.read_callback(headers, body)
+        hint = sinch_callback.fax_id(headers, body)
         assert hint is not None
-        assert (await sinch.get(hint.gateway_id)).state is FaxState.FAILED
+        assert (await sinch.get(hint)).state is FaxState.FAILED
 
 
 async def test_pages_are_deleted_at_the_gateway_and_once_is_enough(sinch, far_side):
@@ -319,6 +318,7 @@ def violation(field):
         (httpx2.Response(200, json={}), Unknown("no_id")),
         (httpx2.Response(200, text="<html>"), Unknown("no_id")),
         (httpx2.Response(200, json=["01F"]), Unknown("no_id")),
+        (httpx2.Response(500), Unknown("500")),
         (httpx2.Response(502), Unknown("502")),
         (httpx2.Response(504), Unknown("504")),
         (httpx2.Response(503), Refused(FailureClass.PROVIDER, code="503")),
@@ -385,12 +385,9 @@ async def test_the_fax_goes_up_directly_and_never_by_a_url():
 
 
 def test_a_webhook_in_json_names_its_fax_too():
-    sinch, _ = answering()
     body = json.dumps({"event": "FAX_COMPLETED", "fax": {"id": "01F", "status": "COMPLETED"}})
 
-    assert sinch.read_callback({"Content-Type": "application/json"}, body.encode()) == (
-        CallbackHint("01F")
-    )
+    assert sinch_callback.fax_id({"Content-Type": "application/json"}, body.encode()) == ("01F")
 
 
 @pytest.mark.parametrize(
@@ -402,6 +399,7 @@ def test_a_webhook_in_json_names_its_fax_too():
         ("application/json", b'{"fax": {"id": "../../secrets"}}'),
         ("application/json", b'{"fax": {"id": 7}}'),
         ("application/json", b"\xff\xfe"),
+        pytest.param("application/json", b"[" * 200_000, id="deep"),
         ("multipart/form-data", b"no boundary"),
         ("multipart/form-data; boundary=x", b"--x\r\n\r\n--x--"),
         (
@@ -412,9 +410,27 @@ def test_a_webhook_in_json_names_its_fax_too():
     ],
 )
 def test_a_webhook_that_says_nothing_usable_is_no_hint(content_type, body):
-    sinch, _ = answering()
+    assert sinch_callback.fax_id({"content-type": content_type}, body) is None
 
-    assert sinch.read_callback({"content-type": content_type}, body) is None
+
+@pytest.mark.parametrize(
+    ("pages_ok", "state", "failure"),
+    [
+        (2, FaxState.DELIVERED, None),
+        (None, FaxState.DELIVERED, None),
+        (1, FaxState.FAILED, FailureClass.PARTIAL),
+        (0, FaxState.FAILED, FailureClass.PARTIAL),
+    ],
+)
+async def test_completed_is_delivered_only_with_every_page(pages_ok, state, failure):
+    """INVARIANT: a promise is kept by all pages; a gateway that lost one has not delivered."""
+    counted = {} if pages_ok is None else {"pagesSentSuccessfully": pages_ok}
+    fax = {"id": "01F", "status": "COMPLETED", "numberOfPages": 2, **counted}
+    sinch, _ = answering(httpx2.Response(200, json=fax))
+
+    status = await sinch.get("01F")
+
+    assert (status.state, status.failure) == (state, failure)
 
 
 async def test_no_number_header_or_key_is_ever_logged(sinch, far_side):

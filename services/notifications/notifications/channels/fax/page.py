@@ -142,11 +142,11 @@ def _row(label: str, words: str, style: ParagraphStyle) -> list[Flowable]:
 
 
 def _questions(notice: Notice, envelope: Envelope, reply_fax: str | None) -> list[Flowable]:
-    way = f"fax it to {reply_fax}, or call" if reply_fax else "call"
-    how = f"Write here, then {way} {envelope.from_phone}. Reference: {notice.referral_code}."
+    call = f"call {envelope.from_phone}"
+    how = f"Then fax this page back to {reply_fax}, or {call}." if reply_fax else f"Then {call}."
     return [
         _text("Please check the box, or write your answer", face.HEADING),
-        _text(how, face.PLAIN),
+        _text(f"{how} Reference: {notice.referral_code}.", face.PLAIN),
         *(_question(number, item) for number, item in enumerate(notice.items, start=1)),
     ]
 

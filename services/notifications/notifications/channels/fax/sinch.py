@@ -4,7 +4,7 @@ Sinch signs no webhook, so nothing that it posts is believed: every answer comes
 """
 
 import base64
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -13,10 +13,8 @@ from uuid import UUID
 import httpx2
 import structlog
 
-from notifications.channels.fax import sinch_callback
 from notifications.channels.fax.sinch_answers import fax_status, json_object, refusal
 from notifications.ports import (
-    CallbackHint,
     FailureClass,
     FaxStatus,
     GatewayUnavailable,
@@ -33,8 +31,8 @@ LABEL: Final = "our_id"
 HEADER_LIMIT: Final = 50
 PAGE_SIZE: Final = 100
 CLOCKS_MAY_DIFFER_BY: Final = timedelta(minutes=5)
-LOST_BEHIND_A_PROXY: Final = frozenset({502, 504})
-"""A proxy lost the answer; what stands behind it may have taken the fax."""
+SAYS_NOTHING: Final = frozenset({500, 502, 504})
+"""A fault inside, or an answer that a proxy lost: the fax may have been taken all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +83,6 @@ class SinchGateway:
             if (fax.get("labels") or {}).get(LABEL) == str(our_id):
                 return fax_status(fax)
         return None
-
-    def read_callback(self, headers: Mapping[str, str], body: bytes) -> CallbackHint | None:
-        """Read which fax a FAX_COMPLETED webhook names; all else in it is hearsay."""
-        gateway_id = sinch_callback.fax_id(headers, body)
-        return CallbackHint(gateway_id) if gateway_id else None
 
     async def forget(self, gateway_id: str) -> None:
         """Delete the pages at Sinch, which would keep them for 13 months; gone already is well.
@@ -148,7 +141,7 @@ def _order(fax: OutgoingFax, account: SinchAccount) -> dict[str, Any]:
 
 
 def _receipt(fax: OutgoingFax, answer: httpx2.Response) -> Submitted | Refused | Unknown:
-    if answer.status_code in LOST_BEHIND_A_PROXY:
+    if answer.status_code in SAYS_NOTHING:
         return _not_known(fax, str(answer.status_code))
     if not answer.is_success:
         return refusal(answer)

@@ -51,6 +51,16 @@ def fax_status(fax: dict[str, Any]) -> FaxStatus:
     if not isinstance(gateway_id, str) or state is None:
         raise GatewayUnavailable("not a fax")
     pages_ok, pages = _number(fax, "pagesSentSuccessfully"), _number(fax, "numberOfPages")
+    incomplete = pages_ok is not None and pages is not None and pages_ok < pages
+    if state is FaxState.DELIVERED and incomplete:
+        # Delivered means that every page is there, whatever the gateway calls it.
+        return FaxStatus(
+            gateway_id,
+            FaxState.FAILED,
+            failure=FailureClass.PARTIAL,
+            code=f"{fax['status']}/{pages_ok}",
+            pages_ok=pages_ok,
+        )
     if state is not FaxState.FAILED:
         return FaxStatus(gateway_id, state, pages_ok=pages_ok)
     error_type, code = fax.get("errorType"), _number(fax, "errorCode")

@@ -39,6 +39,6 @@ def _form_field(content_type: str, body: bytes, name: str) -> bytes:
 def _parsed(text: bytes) -> dict[str, Any]:
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -140,6 +140,7 @@ def upgrade() -> None:
         sa.Column("created_at", UtcDateTime, nullable=False),
         sa.Column("done_at", UtcDateTime, nullable=True),
         sa.Column("done_by", sa.String(length=200), nullable=True),
+        sa.Column("done_reason", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
     )
     op.create_index(op.f("ix_tasks_notice_id"), "tasks", ["notice_id"], unique=False)
@@ -237,6 +238,7 @@ def upgrade() -> None:
         sa.Column("gateway_id", sa.Text(), nullable=True),
         sa.Column("pages_ok", sa.Integer(), nullable=True),
         sa.Column("far_id", sa.Text(), nullable=True),
+        sa.Column("forget_at", UtcDateTime, nullable=True),
         sa.Column("forgotten_at", UtcDateTime, nullable=True),
         sa.ForeignKeyConstraint(
             ["delivery_id"], ["deliveries.id"], name=op.f("fk_attempts_delivery_id_deliveries")
