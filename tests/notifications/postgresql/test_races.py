@@ -1,0 +1,92 @@
+"""Two who act on the same notice or clinic in the same moment."""
+
+import asyncio
+from datetime import date, timedelta
+
+from tests.notifications.builders import PACE, Desk, hl7_link, referral_event
+
+from common.events.notification import NoticeDelivered, PromiseKept
+from common.events.referral import ReferralReceived
+from notifications import consumers
+from notifications.handlers.confirm import confirm
+from notifications.store import notices, tables
+from notifications.workers.claiming import take_ready
+
+PATIENCE = 10.0
+
+
+async def test_the_loop_closes_on_postgresql_too(desk: Desk) -> None:
+    await desk.know()
+    await desk.happen(ReferralReceived)
+    await desk.send_faxes()
+    desk.clock.advance(timedelta(minutes=1))
+    await desk.watch_faxes()
+
+    assert await desk.states() == [("fax", "confirmed")]
+    assert len(await desk.published(PromiseKept)) == 1
+
+
+async def test_no_attempt_begins_while_the_notice_is_being_confirmed(desk: Desk) -> None:
+    """INVARIANT: whoever begins an attempt holds the notice; without it the clinic is told twice."""
+    await desk.know(channels=("emr", "fax"), hl7_links=(hl7_link(),))
+    await desk.happen(ReferralReceived)
+    await desk.hand_to_emr()
+    await desk.pass_time(timedelta(minutes=46))
+    emr, fax = await desk.deliveries()
+    assert (emr["state"], fax["state"]) == ("submitted", "queued")
+
+    async with desk.runtime.db.begin() as tx:
+        await notices.lock(tx, emr["notice_id"])
+        async with asyncio.timeout(PATIENCE):
+            assert await take_ready(desk.runtime, "fax", means=desk.means, pace=PACE) == []
+        await confirm(tx, emr["id"], at=desk.clock(), now=desk.clock())
+
+    assert await desk.states() == [("emr", "confirmed"), ("fax", "withdrawn")]
+    assert not await desk.send_faxes()
+
+
+async def test_two_channels_that_confirm_at_once_count_once(desk: Desk) -> None:
+    await desk.know(channels=("emr", "fax"), hl7_links=(hl7_link(),))
+    await desk.happen(ReferralReceived)
+    await desk.hand_to_emr()
+    await desk.pass_time(timedelta(minutes=46))
+    await desk.send_faxes()
+
+    async def one(delivery_id) -> bool:
+        async with desk.runtime.db.begin() as tx:
+            return await confirm(tx, delivery_id, at=desk.clock(), now=desk.clock())
+
+    rows = await desk.deliveries()
+    counted = await asyncio.gather(*(one(row["id"]) for row in rows for _ in range(3)))
+
+    assert sum(counted) == 1
+    assert len(await desk.published(NoticeDelivered)) == 1
+
+
+async def test_what_is_held_back_in_the_moment_the_baa_arrives_is_released(desk: Desk) -> None:
+    """INVARIANT: who decides by the BAA holds the clinic; else nobody would release it."""
+    await desk.know(baa_signed_on=None)
+    event = referral_event(ReferralReceived, desk.runtime.sealer)
+    handlers = consumers.handlers(desk.means)
+
+    async with desk.runtime.db.begin() as tx:
+        await handlers[ReferralReceived](tx, event, desk.clock())
+        learning = asyncio.create_task(desk.know(version=2, baa_signed_on=date(2026, 3, 2)))
+        await asyncio.sleep(0.3)
+    await asyncio.wait_for(learning, PATIENCE)
+
+    assert await desk.states() == [("fax", "queued")]
+
+
+async def test_an_event_that_comes_while_its_clinic_is_being_learned_is_told(desk: Desk) -> None:
+    event = referral_event(ReferralReceived, desk.runtime.sealer)
+    handlers = consumers.handlers(desk.means)
+    async with desk.runtime.db.begin() as tx:
+        await handlers[ReferralReceived](tx, event, desk.clock())
+        await asyncio.wait_for(desk.know(), PATIENCE)
+    assert await desk.deliveries() == []
+
+    assert await desk.look_at_clock()
+    assert await desk.states() == [("fax", "queued")]
+    assert await desk.rows(tables.early_events) == []
+    assert [state for _, state in await desk.tasks()] == ["done"]
