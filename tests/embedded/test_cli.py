@@ -15,6 +15,7 @@ from common.events.referral import ReferralAccepted
 from common.ids import new_id
 from common.sealing import Sealer
 from embedded.cli import app
+from embedded.system import ALONE
 
 RUN = CliRunner()
 
@@ -53,13 +54,76 @@ def test_show_finds_one_event_by_its_id(log_with_an_event):
     assert RUN.invoke(app, ["events", "show", str(new_id())]).exit_code == 3
 
 
+def test_events_are_filtered_by_type_and_referral(log_with_an_event):
+    subject = log_with_an_event.subject
+    assert len(tail("--referral", subject, "--type", "referral.accepted.v1")) == 1
+    assert tail("--type", "referral.received.v1") == []
+    assert tail("--referral", str(new_id())) == []
+    assert len(tail("-n", "1")) == 1
+
+
+def tail(*words):
+    return RUN.invoke(app, ["events", "tail", "--json", *words]).stdout.splitlines()
+
+
 def test_an_import_without_a_system_says_so_and_fails():
     file = Path(__file__).parents[2] / "docs/guide/clinics.example.yaml"
     told = RUN.invoke(app, ["clinics", "import", str(file), "--url", "http://127.0.0.1:9"])
     assert told.exit_code == 1
 
 
-def test_dead_letters_of_all_services_are_listed(tmp_path, monkeypatch):
+def test_a_migration_is_told_for_each_service(tmp_path, monkeypatch):
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
-    printed = RUN.invoke(app, ["dead-letters", "list", "--json"])
-    assert json.loads(printed.stdout) == []
+    told = RUN.invoke(app, ["migrate", "--json"])
+    assert [row["service"] for row in json.loads(told.stdout)] == list(ALONE)
+    assert RUN.invoke(app, ["migrate", "--service", "zz"]).exit_code == 1
+
+
+def test_a_service_that_does_not_exist_is_not_served():
+    assert RUN.invoke(app, ["serve", "--service", "zz"]).exit_code == 2
+
+
+SECRET = "ZZTESTSECRET"
+
+
+def test_settings_are_told_with_their_source_and_no_secret(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("NOTIFICATIONS_PHARMACY_NAME=ZZ Pharmacy\n")
+    monkeypatch.setenv("NOTIFICATIONS_SINCH_KEY_SECRET", SECRET)
+    monkeypatch.setenv("INTAKE_DATABASE_URL", f"postgresql://zz:{SECRET}@db/intake?x={SECRET}")
+    printed = RUN.invoke(app, ["config", "print", "--json"]).stdout
+    assert SECRET not in printed
+    rows = {row["name"]: row for row in json.loads(printed)}
+    assert rows["NOTIFICATIONS_SINCH_KEY_SECRET"]["value"] == "(set)"
+    assert rows["NOTIFICATIONS_SINCH_KEY_SECRET"]["source"] == "environment"
+    assert rows["NOTIFICATIONS_PHARMACY_NAME"]["source"] == ".env"
+    assert rows["INTAKE_PORT"]["source"] == "default"
+    redacted = RUN.invoke(app, ["config", "print", "--json", "--redact"]).stdout
+    assert "ZZ Pharmacy" not in redacted
+    assert "@db/" not in redacted
+
+
+def test_a_setting_that_cannot_be_used_is_named_without_its_value(monkeypatch):
+    monkeypatch.setenv("INTAKE_PORT", SECRET)
+    told = RUN.invoke(app, ["config", "print"])
+    assert (told.exit_code, SECRET in told.output) == (1, False)
+    assert "PORT" in told.stderr
+
+
+def test_a_log_in_a_file_has_no_topics_to_apply(monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[2])
+    assert RUN.invoke(app, ["topics", "apply"]).exit_code == 3
+
+
+def test_every_command_but_the_demonstration_can_answer_in_json():
+    from typer.main import get_command
+
+    def lacking(command, name=""):
+        for word, sub in getattr(command, "commands", {}).items():
+            yield from lacking(sub, f"{name} {word}")
+        if not hasattr(command, "commands"):
+            options = {option for p in command.params for option in p.opts}
+            if "--json" not in options:
+                yield name.strip()
+
+    assert list(lacking(get_command(app))) == ["demo"]

@@ -17,9 +17,10 @@ import notifications.settings
 from common import runner
 from common.auth import BearerToken, check_exposure
 from common.clock import Clock
+from common.errors import Misconfigured
 from common.eventlog.open import open_log
 from common.service import Service
-from common.settings import SharedSettings
+from common.settings import ServiceSettings, SharedSettings
 from embedded.root import root_api
 from embedded.settings import Settings
 
@@ -62,9 +63,9 @@ class System:
         )
 
     @asynccontextmanager
-    async def opened(self) -> AsyncGenerator["System"]:
+    async def opened(self, *, migrate: bool = True) -> AsyncGenerator["System"]:
         """Open the databases and the log without serving: for commands."""
-        async with runner.opened(self.services, migrate=True):
+        async with runner.opened(self.services, migrate=migrate):
             yield self
 
     def where_to_look(self) -> list[str]:
@@ -75,6 +76,29 @@ class System:
             f"MLLP                {self.mllp}",
             "event topics        .venv/bin/referral-loop events tail",
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """What it takes to run one service as a process of its own."""
+
+    settings: type[ServiceSettings]
+    build: Callable[..., Service]
+
+
+ALONE: Mapping[str, Alone] = {
+    "intake": Alone(intake.settings.Settings, intake.app.build),
+    "emr-bridge": Alone(emr_bridge.settings.Settings, emr_bridge.app.build),
+    "notifications": Alone(notifications.settings.Settings, notifications.app.build),
+}
+
+
+def of_name(services: Sequence[Service], name: str | None) -> Sequence[Service]:
+    """Return the service of that name, or all; Misconfigured for a name that none has."""
+    found = [service for service in services if name in {None, service.name}]
+    if not found:
+        raise Misconfigured(f"there is no service {name}: {', '.join(ALONE)}")
+    return found
 
 
 def compose(

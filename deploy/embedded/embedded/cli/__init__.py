@@ -1,18 +1,51 @@
-"""The command line `referral-loop`: starts the system, and asks it by its public APIs and topics."""
+"""The command line `referral-loop`: starts the system, and asks it by its public APIs and topics.
+
+It leaves with 0 done, 1 failed, 2 wrong usage, 3 nothing to do, 4 partly done or something is off.
+"""
 
 import typer
 
-from embedded.cli import clinics, deadletters, events, run
+from embedded.cli import (
+    clinics,
+    config,
+    deadletters,
+    deliveries,
+    doctor,
+    events,
+    lag,
+    messages,
+    people,
+    promises,
+    run,
+    simulate,
+    topics,
+)
+from embedded.cli.output import Commands
 
 app = typer.Typer(
+    cls=Commands,
     name="referral-loop",
     help="Close the loop between clinics and a specialty pharmacy.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
-app.add_typer(clinics.app, name="clinics")
-app.add_typer(events.app, name="events")
-app.add_typer(deadletters.app, name="dead-letters")
+GROUPS = {
+    "clinics": clinics.app,
+    "config": config.app,
+    "dead-letters": deadletters.app,
+    "deliveries": deliveries.app,
+    "events": events.app,
+    "messages": messages.app,
+    "promises": promises.app,
+    "reviews": people.reviews,
+    "simulate": simulate.app,
+    "tasks": people.tasks,
+    "topics": topics.app,
+}
+for name, group in GROUPS.items():
+    app.add_typer(group, name=name)
 app.command("serve")(run.serve)
 app.command("migrate")(run.migrate)
+app.command("lag")(lag.lag)
+app.command("doctor")(doctor.doctor)
 app.command("demo")(run.demo)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections import deque
+from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,11 +13,13 @@ from common.eventlog.open import open_log
 from common.eventlog.port import Record
 from common.events.registry import TOPICS
 from common.settings import SharedSettings
-from embedded.cli.output import NOTHING_TO_DO, err, out, show_json
+from embedded.cli.options import Referral
+from embedded.cli.output import NOTHING_TO_DO, fail, out, show_one
 
 app = typer.Typer(help="The event topics.", no_args_is_help=True)
 
 Topics = Annotated[list[str] | None, typer.Option("--topic", "-t", help="Only this topic.")]
+Types = Annotated[list[str] | None, typer.Option("--type", help="Only this type; may be repeated.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")]
 
 
@@ -24,38 +28,62 @@ def tail(
     topic: Topics = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new events.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", help="Only the last N (0: all).")] = 0,
+    type_: Types = None,
+    referral: Referral = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the events on the topics, oldest first."""
+    wanted = Wanted(tuple(topic or TOPICS), frozenset(type_ or ()), referral)
     try:
-        asyncio.run(_tail(topic or list(TOPICS), follow=follow, limit=limit, as_json=as_json))
+        asyncio.run(_tail(wanted, follow=follow, limit=limit, as_json=as_json))
     except KeyboardInterrupt:
         raise typer.Exit from None
 
 
 @app.command("show")
-def show(event_id: Annotated[UUID, typer.Argument(help="The event's id.")]) -> None:
+def show(
+    event_id: Annotated[UUID, typer.Argument(help="The event's id.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
     """Print one event whole, its sealed data withheld."""
     found = asyncio.run(_find(str(event_id)))
     if found is None:
-        err.print(f"no event {event_id} on the topics")
-        raise typer.Exit(NOTHING_TO_DO)
-    show_json(found)
+        raise fail(f"no event {event_id} on the topics", code=NOTHING_TO_DO)
+    show_one("Event", found, as_json=as_json)
 
 
-async def _tail(topics: list[str], *, follow: bool, limit: int, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events are asked for; an empty filter takes all."""
+
+    topics: tuple[str, ...]
+    types: frozenset[str] = frozenset()
+    referral: str | None = None
+
+    def holds(self, record: Record, envelope: dict[str, Any]) -> bool:
+        """Return whether an event is wanted: a referral's own, or one that names it."""
+        if self.types and envelope["type"] not in self.types:
+            return False
+        named = {record.key, envelope["data"].get("referral_id")}
+        return self.referral is None or self.referral in named
+
+
+async def _tail(wanted: Wanted, *, follow: bool, limit: int, as_json: bool) -> None:
     log = open_log(SharedSettings())
-    kept: list[Record] = []
+    kept: deque[tuple[str, dict[str, Any]]] = deque(maxlen=limit or None)
     try:
-        async for record in log.read(topics, follow=follow):
+        async for record in log.read(wanted.topics, follow=follow):
+            envelope = withheld(record.value)
+            if not wanted.holds(record, envelope):
+                continue
             if limit and not follow:
-                kept = [*kept, record][-limit:]
+                kept.append((record.topic, envelope))
             else:
-                _print(record, as_json=as_json)
+                _print(record.topic, envelope, as_json=as_json)
     finally:
         await log.close()
-    for record in kept:
-        _print(record, as_json=as_json)
+    for topic, envelope in kept:
+        _print(topic, envelope, as_json=as_json)
 
 
 async def _find(event_id: str) -> dict[str, Any] | None:
@@ -78,15 +106,14 @@ def withheld(value: bytes) -> dict[str, Any]:
     return envelope
 
 
-def _print(record: Record, *, as_json: bool) -> None:
-    envelope = withheld(record.value)
+def _print(topic: str, envelope: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(envelope))
         return
     data = envelope["data"]
     told = " ".join(f"{k}={v}" for k, v in data.items() if k in SHOWN and v is not None)
     out.print(
-        f"[dim]{envelope['time'][:19]}[/dim] {record.topic:20} [bold]{envelope['type']}[/bold] "
+        f"[dim]{envelope['time'][:19]}[/dim] {topic:20} [bold]{envelope['type']}[/bold] "
         f"{envelope['subject']} [dim]{told}[/dim]",
         highlight=False,
         soft_wrap=True,

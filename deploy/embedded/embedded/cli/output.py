@@ -1,29 +1,103 @@
-"""How commands print: a table for people, JSON for programs, errors on stderr."""
+"""How commands print and end: a table for people, JSON for programs, errors on stderr."""
 
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import structlog
+import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError
+from typer.core import TyperGroup
+
+from common.errors import ReferralLoopError
 
 out = Console()
 err = Console(stderr=True)
 
 FAILED = 1
 NOTHING_TO_DO = 3
+PARTIAL = 4
+
+WIDTH_OF_A_FILE = 160
+if not out.is_terminal:
+    out = Console(width=WIDTH_OF_A_FILE)
+
+Row = Mapping[str, Any]
 
 
 def show_json(value: Any) -> None:
     """Print a value as JSON, one document."""
-    out.print_json(json.dumps(value, default=str))
+    typer.echo(json.dumps(value, default=str, indent=2))
 
 
-def show_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print rows as a table."""
-    table = Table(title=title, title_justify="left")
+def show_rows(title: str, columns: Sequence[str], rows: Sequence[Row], *, as_json: bool) -> None:
+    """Print rows: every field as JSON, or the named columns as a table."""
+    if as_json:
+        show_json(list(rows))
+        return
+    table = Table(title=f"{title} ({len(rows)})", title_justify="left")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*(("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(plain(row.get(column)) for column in columns))
     out.print(table)
+
+
+def show_one(title: str, row: Row, *, as_json: bool) -> None:
+    """Print one thing with all its fields."""
+    if as_json:
+        show_json(row)
+        return
+    table = Table(title=title, title_justify="left", show_header=False)
+    for name, value in row.items():
+        table.add_row(name.replace("_", " "), plain(value))
+    out.print(table)
+
+
+def plain(value: Any) -> str:
+    """Return a value as a table's cell: times to the second, lists and objects as text."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict | list):
+        is_flat = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        return ", ".join(value) if is_flat else json.dumps(value, default=str)
+    text = str(value)
+    is_time = len(text) > 19 and text[4:5] == "-" and text[10:11] == "T"
+    return f"{text[:19]}Z" if is_time else text
+
+
+def fail(sentence: str, *, code: int = FAILED) -> typer.Exit:
+    """Tell on stderr what is wrong; raise what is returned."""
+    err.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
+    return typer.Exit(code)
+
+
+class Commands(TyperGroup):
+    """The outermost command: an expected failure of any command is a sentence, not a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        _log_to_stderr()
+        try:
+            return super().invoke(ctx)
+        except ReferralLoopError as error:
+            raise fail(str(error)) from error
+        except ValidationError as error:
+            names = ", ".join(".".join(map(str, fault["loc"])).upper() for fault in error.errors())
+            raise fail(f"settings that cannot be used: {names}") from error
+        except (DBAPIError, OSError) as error:
+            told = type(getattr(error, "orig", None) or error).__name__
+            hint = "is the address right, and was `referral-loop migrate` run?"
+            raise fail(f"a database or the event log did not answer ({told}): {hint}") from error
+
+
+def _log_to_stderr() -> None:
+    """Keep what handlers log apart from what a command prints; `serve` configures its own."""
+    if not structlog.is_configured():
+        structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))

@@ -7,36 +7,49 @@ from typing import Annotated
 import typer
 
 from common import logs, migrations, runner
-from common.errors import Misconfigured
 from common.settings import SharedSettings
-from embedded.cli.output import FAILED, err, out
-from embedded.system import Overrides, compose
+from embedded.cli.options import AsJson, Named
+from embedded.cli.output import fail, out, show_json, show_rows
+from embedded.system import ALONE, Overrides, compose, of_name
 
 
-def serve() -> None:
+def serve(service: Named = None, as_json: AsJson = False) -> None:
     """Run all services in this process, on SQLite, until Ctrl-C; then drain and stop."""
+    if service is not None:
+        _serve_alone(service)
+        return
     shared = SharedSettings()
-    logs.configure(level=shared.log_level, form=shared.log_format)
-    try:
-        system = compose(Overrides(), shared=shared)
+    logs.configure(level=shared.log_level, form="json" if as_json else shared.log_format)
+    system = compose(Overrides(), shared=shared)
+    if as_json:
+        show_json({"url": system.url, "mllp": system.mllp})
+    else:
         for line in system.where_to_look():
             out.print(line, highlight=False)
-        runner.until_stopped(system.run())
-    except Misconfigured as error:
-        err.print(f"[red]{error}[/red]")
-        raise typer.Exit(FAILED) from error
+    runner.until_stopped(system.run())
 
 
-def migrate() -> None:
-    """Bring every service's database to its newest revision."""
+def _serve_alone(name: str) -> None:
+    """Run one service as its own image does; logs and address by its own settings."""
+    if name not in ALONE:
+        raise fail(f"there is no service {name}: {', '.join(ALONE)}", code=2)
+    alone = ALONE[name]
+    runner.main(name, alone.settings(), alone.build)
 
-    async def upgrade() -> None:
-        async with compose(Overrides()).opened() as system:
-            for service in system.services:
-                await migrations.upgrade(service.runtime.db, service.migrations)
-                out.print(f"{service.name}: up to date")
 
-    asyncio.run(upgrade())
+def migrate(service: Named = None, as_json: AsJson = False) -> None:
+    """Bring the databases to their newest revision."""
+
+    async def upgrade() -> list[str]:
+        async with compose(Overrides()).opened(migrate=False) as system:
+            wanted = of_name(system.services, service)
+            for one in wanted:
+                await migrations.upgrade(one.runtime.db, one.migrations)
+            return [one.name for one in wanted]
+
+    done = asyncio.run(upgrade())
+    rows = [{"service": name, "database": "up to date"} for name in done]
+    show_rows("Migrated", ("service", "database"), rows, as_json=as_json)
 
 
 def demo(

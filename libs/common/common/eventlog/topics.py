@@ -87,15 +87,22 @@ def read_topics(path: Path, *, replication: int | None = None) -> tuple[Topic, .
     return tuple(told)
 
 
-async def apply(settings: KafkaSettings, topics: Sequence[Topic]) -> Applied:
-    """Create the topics that are missing; say where the others differ. Twice is the same as once."""
+async def apply(
+    settings: KafkaSettings, topics: Sequence[Topic], *, dry_run: bool = False
+) -> Applied:
+    """Create the topics that are missing; say where the others differ. Twice is the same as once.
+
+    A dry run tells as created what it would create.
+    """
     admin = AIOKafkaAdminClient(**options(settings))
     try:
         async with bounded("answer", settings.timeout_seconds):
             await admin.start()
             there = set(await admin.list_topics())
             missing = [topic for topic in topics if settings.prefix + topic.name not in there]
-            created = await _create(admin, missing, settings)
+            created = [topic.name for topic in missing]
+            if not dry_run:
+                created = await _create(admin, missing, settings)
             present = [topic for topic in topics if topic.name not in created]
             return Applied(created, await _compare(admin, present, settings.prefix))
     finally:

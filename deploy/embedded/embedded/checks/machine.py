@@ -1,0 +1,99 @@
+"""The machine and its settings: keys, disk, clock, the event log, the MLLP port."""
+
+import asyncio
+import shutil
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from common.errors import Misconfigured, ReferralLoopError
+from common.eventlog.open import open_log
+from common.keys import sealer_from
+from common.settings import SharedSettings
+from embedded.checks.finding import Finding
+
+LEAST_FREE = 0.15
+PATIENCE_SECONDS = 5.0
+
+
+def look(shared: SharedSettings, *, mllp: tuple[str, int]) -> Iterator[Finding]:
+    """Look at everything that needs no service."""
+    yield sealing_key(shared)
+    yield disk(shared.data_dir)
+    yield clock(shared)
+    yield asyncio.run(event_log(shared))
+    yield mllp_port(*mllp)
+
+
+def sealing_key(shared: SharedSettings) -> Finding:
+    """Find out whether the keys can be read, and by others too."""
+    file = shared.data_dir / "sealing.key"
+    is_shared_log = (shared.event_log_url or "").startswith("kafka:")
+    if shared.sealing_keys is None and not is_shared_log:
+        if not file.exists():
+            return _ok("sealing key", f"{file} is made at the first start")
+        if stat.S_IMODE(file.stat().st_mode) & 0o077:
+            return _off("sealing key", f"{file} can be read by others", f"chmod 600 {file}")
+    try:
+        sealer_from(shared)
+    except (Misconfigured, ReferralLoopError, ValueError) as error:
+        return _off("sealing key", str(error), "set SEALING_KEYS to id:base64 of 32 bytes")
+    where = "SEALING_KEYS" if shared.sealing_keys else str(file)
+    return _ok("sealing key", f"from {where}; keep a copy apart from the backups")
+
+
+def disk(folder: Path) -> Finding:
+    """Find out how much room is left where embedded mode keeps its files."""
+    there = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    usage = shutil.disk_usage(there)
+    told = f"{usage.free / usage.total:.0%} of the disk of {folder} is free"
+    if usage.free / usage.total < LEAST_FREE:
+        return _off("disk", told, "make room: nothing is acknowledged once the disk is full")
+    return _ok("disk", told)
+
+
+def clock(shared: SharedSettings) -> Finding:
+    """Find out whether time runs as it should."""
+    if shared.clock_speed != 1:
+        told = f"the clock runs {shared.clock_speed:g} times too fast"
+        return _off("clock speed", told, "unset CLOCK_SPEED: it is for demonstrations")
+    return _ok("clock speed", "as it should be")
+
+
+async def event_log(shared: SharedSettings) -> Finding:
+    """Find out whether the event log answers."""
+    kind = (shared.event_log_url or "sqlite").partition(":")[0]
+    try:
+        log = open_log(shared)
+    except ReferralLoopError as error:
+        return _off("event log", str(error), "correct EVENT_LOG_URL")
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await log.ping()
+    except (ReferralLoopError, TimeoutError, OSError) as error:
+        told = f"{kind} does not answer ({type(error).__name__})"
+        return _off("event log", told, "start it, or correct EVENT_LOG_URL and KAFKA_…")
+    finally:
+        await log.close()
+    return _ok("event log", f"{kind} answers")
+
+
+def mllp_port(host: str, port: int) -> Finding:
+    """Find out whether an EMR could connect."""
+    try:
+        with socket.create_connection((host, port), timeout=PATIENCE_SECONDS):
+            return _ok("MLLP port", f"{host}:{port} takes connections")
+    except OSError as error:
+        told = f"{host}:{port} takes no connection ({type(error).__name__})"
+        return _off(
+            "MLLP port", told, "start emr-bridge, or correct EMR_BRIDGE_MLLP_HOST and _PORT"
+        )
+
+
+def _ok(check: str, told: str) -> Finding:
+    return Finding("here", check, told)
+
+
+def _off(check: str, told: str, todo: str) -> Finding:
+    return Finding("here", check, told, todo)

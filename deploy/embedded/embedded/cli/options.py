@@ -1,0 +1,28 @@
+"""Options that many commands have."""
+
+from typing import Annotated
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")]
+Actor = Annotated[
+    str | None, typer.Option("--by", help="Who asks, for the audit trail; default: your login.")
+]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Do it; without this only say what would be done.")
+]
+Clinic = Annotated[str | None, typer.Option("--clinic", help="Only this clinic's.")]
+Referral = Annotated[str | None, typer.Option("--referral", help="Only this referral's.")]
+Named = Annotated[str | None, typer.Option("--service", help="Only this service.")]
+
+
+def _url(variable: str, service: str) -> typer.models.OptionInfo:
+    told = f"Where the API of {service} answers; else ${variable}; else embedded mode's."
+    option: typer.models.OptionInfo = typer.Option("--url", help=told)
+    return option
+
+
+IntakeUrl = Annotated[str | None, _url("REFERRAL_LOOP_INTAKE_URL", "intake")]
+BridgeUrl = Annotated[str | None, _url("REFERRAL_LOOP_EMR_BRIDGE_URL", "emr-bridge")]
+NotificationsUrl = Annotated[str | None, _url("REFERRAL_LOOP_NOTIFICATIONS_URL", "notifications")]
