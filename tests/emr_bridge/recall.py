@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from common.events.submission import Address, Submission
 
@@ -18,7 +19,7 @@ Labels = dict[str, list[str]]
 def values_of(read: Submission) -> dict[str, list[str]]:
     """Return what was read, by field, each value in one comparable form."""
     patient, drug, prescriber = read.patient, read.medication, read.prescriber
-    found = {
+    found: dict[str, list[Any]] = {
         "patient.name": [patient.family_name, " ".join(patient.given_names)],
         "patient.birth_date": [patient.birth_date],
         "patient.sex": [patient.sex if patient.sex != "unknown" else None],
