@@ -1,86 +1,27 @@
-"""The world around the whole system: a fax gateway, an EMR, a webhook receiver, three clinics."""
+"""The whole system in one process, and the world around it."""
 
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.system.whole import Whole
-
-from simulators import emr, fax_gateway, webhook_receiver
-from simulators.emr import EmrServer
-from simulators.fax_gateway import Gateway
-from simulators.webhook_receiver.receiver import Receiver
-
-SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
+from tests.system.world import Outside, outside, settings_for
 
 
 @dataclass
-class World:
+class World(Outside):
     """What is outside, and the system in it."""
 
-    gateway: Gateway
-    emr: EmrServer
-    hook: Receiver
     whole: Whole
-
-    async def register(self, clinic_id: str, **facts: Any) -> None:
-        """Put a clinic."""
-        body = {
-            "name": clinic_id.replace("-", " "),
-            "time_zone": "America/Chicago",
-            "contacts": [{"name": "ZZTESTCOORD Ruth", "role": "referral_coordinator"}],
-            "baa_signed_on": "2026-01-01",
-        }
-        answer = await self.whole.call("PUT", f"/intake/v1/clinics/{clinic_id}", json=body | facts)
-        assert answer.is_success, answer.text
-
-    async def register_all(self) -> None:
-        """Put one clinic per channel; the first also sends over MLLP."""
-        link = {
-            "id": "zz-link",
-            "sending_application": "ZZEMR",
-            "sending_facility": "ZZCLINIC",
-            "host": "127.0.0.1",
-            "port": self.emr.port,
-        }
-        await self.register("zz-emr", channels=["emr"], hl7_links=[link])
-        number = {"number": "+13125550000", "verified_on": "2026-01-01"}
-        await self.register("zz-fax", channels=["fax"], fax_numbers=[number])
-        hook = {"url": self.hook.url, "secret": SECRET}
-        await self.register("zz-hook", channels=["webhook"], webhook=hook)
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncGenerator[World]:
-    async with AsyncExitStack() as stack:
-        gateway = await stack.enter_async_context(
-            fax_gateway.running(folder=tmp_path / "faxes", answer_after=0.1)
-        )
-        far = await stack.enter_async_context(emr.running())
-        hook = await stack.enter_async_context(webhook_receiver.running(secret=SECRET))
-        whole = Whole(tmp_path / "system", settings_for(gateway))
-        stack.push_async_callback(whole.end)
-        await whole.start()
-        yield World(gateway, far, hook, whole)
-
-
-def settings_for(gateway: Gateway) -> dict[str, str]:
-    """Return the environment that points the system at the stand-ins, on a clock that runs faster."""
-    return {
-        "CLOCK_SPEED": "20",
-        "CLOCK_BEGAN": datetime.now(UTC).isoformat(),
-        "NOTIFICATIONS_SINCH_BASE_URL": gateway.base_url,
-        "NOTIFICATIONS_SINCH_PROJECT_ID": gateway.account.project_id,
-        "NOTIFICATIONS_SINCH_KEY_ID": gateway.account.key_id,
-        "NOTIFICATIONS_SINCH_KEY_SECRET": gateway.account.key_secret,
-        "NOTIFICATIONS_FAX_FROM_NUMBER": "+13125550198",
-        "NOTIFICATIONS_WEBHOOK_ALLOW_LOOPBACK": "true",
-        "NOTIFICATIONS_TICK_SECONDS": "0.1",
-        "NOTIFICATIONS_LEASE_SECONDS": "60",
-        "NOTIFICATIONS_FAX_POLL_SECONDS": "5",
-        "NOTIFICATIONS_FAX_LOOK_UP_SECONDS": "10",
-    }
+    async with outside(tmp_path) as around:
+        whole = Whole(tmp_path / "system", settings_for(around.gateway))
+        try:
+            await whole.start()
+            yield World(around.gateway, around.emr, around.hook, whole)
+        finally:
+            await whole.end()

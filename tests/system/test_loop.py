@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-from tests.system.books import Books
 from tests.system.conftest import World
 from tests.system.referrals import referral
 from tests.system.whole import until
@@ -13,7 +12,7 @@ from simulators.emr.samples import numbered
 
 
 async def test_every_door_leads_to_a_referral_and_every_channel_confirms(world: World):
-    await world.register_all()
+    await world.register_all(world.whole)
     await world.whole.call("POST", "/intake/v1/referrals", json=referral("zz-fax", 1))
     await world.whole.call("POST", "/intake/v1/referrals", json=referral("zz-hook", 2))
     async with EmrClient("127.0.0.1", world.whole.mllp_port) as sender:
@@ -21,7 +20,7 @@ async def test_every_door_leads_to_a_referral_and_every_channel_confirms(world: 
         answer = await sender.send(ref_i12(numbered(3), envelope))
     assert b"MSA|AA|LOOP1" in answer
 
-    books = Books(world.whole.folder / "data")
+    books = world.whole.books
 
     async def told() -> bool:
         notices = books.count("notifications", "SELECT count(*) FROM notices")
@@ -41,7 +40,7 @@ async def test_every_door_leads_to_a_referral_and_every_channel_confirms(world: 
 
 
 async def test_a_stop_drains_and_ends_with_zero(world: World):
-    await world.register_all()
+    await world.register_all(world.whole)
     await world.whole.call("POST", "/intake/v1/referrals", json=referral("zz-fax", 1))
 
     assert await world.whole.stop() == 0
@@ -52,7 +51,7 @@ async def test_no_name_leaves_in_a_log_line_or_a_plain_event(world: World):
 
     A log line with a value from a message, or a field outside `sealed`, breaks it.
     """
-    await world.register_all()
+    await world.register_all(world.whole)
     for clinic, number in (("zz-fax", 1), ("zz-hook", 2), ("zz-emr", 3)):
         await world.whole.call("POST", "/intake/v1/referrals", json=referral(clinic, number))
     broken = referral("zz-fax", 4) | {"patient": {"family_name": "ZZTESTX", "birth_date": "ZZTEST"}}
@@ -65,7 +64,7 @@ async def test_no_name_leaves_in_a_log_line_or_a_plain_event(world: World):
         await sender.send(
             b"MSH|^~\\&|ZZEMR|ZZCLINIC|||x||REF^I12|CANARY2|P|2.5.1\rPID|ZZTESTBROKEN"
         )
-    books = Books(world.whole.folder / "data")
+    books = world.whole.books
 
     async def told() -> bool:
         return (

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from tests.system.books import FileBooks
 
 READY_SECONDS = 40.0
 
@@ -36,6 +37,11 @@ class Whole:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def books(self) -> FileBooks:
+        """What its files say."""
+        return FileBooks(self.folder / "data")
 
     @property
     def log(self) -> Path:

@@ -1,0 +1,127 @@
+"""kill -9 of one service after the other, at named places and at random; afterwards the books balance.
+
+REFERRAL_LOOP_SEED chooses other moments and places, REFERRAL_LOOP_KILLS how many at random.
+"""
+
+import asyncio
+import os
+import random
+import time
+
+from tests.faults.conftest import World
+from tests.system.audit import counts, settled, wrongs
+from tests.system.books import SERVICES
+from tests.system.traffic import Traffic
+
+SEED = int(os.environ.get("REFERRAL_LOOP_SEED", "7"))
+KILLS = int(os.environ.get("REFERRAL_LOOP_KILLS", "6"))
+
+PLACES = {
+    "emr-bridge": [
+        "after_commit@group-commit",  # kept, and not acknowledged
+        "before_publish@relay",  # acknowledged, and not told
+        "after_publish@relay",  # told, and not marked
+        "before_offset@consumer",  # handled, and the group does not know
+        "after_commit@link:",  # an attempt is noted, and nothing was sent
+    ],
+    "intake": [
+        "after_commit@Task-",  # created, and not answered
+        "before_commit@consumer",  # handled, and rolled back
+        "before_offset@consumer",
+        "after_publish@relay",
+    ],
+    "notifications": [
+        "before_offset@consumer",
+        "after_commit@fax",  # an attempt is noted, and nothing was sent
+        "after_commit@webhook",
+        "after_publish@relay",
+    ],
+}
+REACHED_WITHIN = 20.0
+
+
+async def test_nothing_is_lost_when_a_service_dies_between_two_steps(world: World):
+    """INVARIANT: at whatever place a process ends, the next one goes on from what was committed."""
+    chance = random.Random(SEED)
+    traffic = Traffic(pause=0.1)
+    async with traffic.running(world.trio):
+        chains = [die_at_each(world, service, places, chance) for service, places in PLACES.items()]
+        lived_through = await asyncio.gather(*chains)
+    await balance(world, traffic, kills=sum(map(len, PLACES.values())))
+    assert lived_through == [[], [], []]
+
+
+async def die_at_each(
+    world: World, service: str, places: list[str], chance: random.Random
+) -> list[str]:
+    """Start a service again and again, each time to die elsewhere; return where it did not."""
+    (replica,) = world.trio.replicas[service]
+    await replica.kill()
+    lived_through = []
+    for place in chance.sample(places, len(places)):
+        await replica.start(failpoint=f"{place}#{chance.randint(1, 3)}")
+        if not await replica.died(seconds=REACHED_WITHIN):
+            lived_through.append(place)
+            await replica.kill()
+    await world.trio.restart(replica)
+    return lived_through
+
+
+async def test_nothing_is_sent_twice_when_a_service_dies_while_the_far_side_answers(world: World):
+    """INVARIANT: what was submitted and not recorded is looked up, or repeated under the same id."""
+    (notifications,), (bridge,) = (
+        world.trio.replicas[service] for service in ("notifications", "emr-bridge")
+    )
+    traffic = Traffic(pause=0.1)
+    send, keep, take = world.gateway.send, world.emr._keep, world.hook.script.take
+
+    async def taken_by_the_gateway(*arguments):
+        world.gateway.send = send
+        faxes = await send(*arguments)
+        notifications.kill_now()
+        return faxes
+
+    def taken_by_the_emr(message):
+        world.emr._keep = keep
+        bridge.kill_now()
+        return keep(message)
+
+    def taken_by_the_receiver():
+        world.hook.script.take = take
+        notifications.kill_now()
+        return take()
+
+    async with traffic.running(world.trio):
+        for far_side, method, deadly, victim in (
+            (world.gateway, "send", taken_by_the_gateway, notifications),
+            (world.emr, "_keep", taken_by_the_emr, bridge),
+            (world.hook.script, "take", taken_by_the_receiver, notifications),
+        ):
+            setattr(far_side, method, deadly)
+            assert await victim.died(seconds=REACHED_WITHIN), method
+            await world.trio.restart(victim)
+    await balance(world, traffic, kills=3)
+
+
+async def test_nothing_is_lost_when_services_are_killed_at_random(world: World):
+    """INVARIANT: no moment is unsafe."""
+    chance = random.Random(SEED)
+    traffic = Traffic()
+    async with traffic.running(world.trio):
+        for _ in range(KILLS):
+            await asyncio.sleep(chance.uniform(0.2, 1.5))
+            (replica,) = world.trio.replicas[chance.choice(SERVICES)]
+            await replica.kill()
+            await world.trio.restart(replica)
+    await balance(world, traffic, kills=KILLS)
+
+
+async def balance(world: World, traffic: Traffic, *, kills: int) -> None:
+    """Wait for the end of everything, print the counts, and ask the books."""
+    books = world.trio.books
+    began = time.monotonic()
+    balanced = await settled(books)
+    took = f"quiet {time.monotonic() - began:.0f} s after the last was sent"
+    print(f"\nseed {SEED}: {counts(books, traffic, kills=kills)}; {took}")
+    assert wrongs(world, books, traffic) == {}
+    assert balanced, "it did not become quiet"
