@@ -8,10 +8,10 @@ from sqlalchemy import RowMapping
 
 from common.database import Transaction
 from common.dependencies import Now, Read, Tx
-from common.http import PROBLEMS
 from common.idempotency import IdempotentRoute
 from common.sealing import Sealer
 from notifications.api.given import Actor, GivenDep
+from notifications.api.refusals import CHANGING, refusals
 from notifications.api.schemas import (
     Attempt,
     Deliveries,
@@ -28,7 +28,7 @@ router = APIRouter(
     prefix="/v1/deliveries",
     tags=["deliveries"],
     route_class=IdempotentRoute,
-    responses={code: PROBLEMS[code] for code in (404, 422)},
+    responses=refusals(404),
 )
 
 
@@ -51,7 +51,7 @@ async def read_delivery(delivery_id: UUID, tx: Read, given: GivenDep) -> Deliver
     "/{delivery_id}/resend",
     status_code=201,
     summary="Send the notice once more",
-    responses={409: PROBLEMS[409]},
+    responses=refusals(*CHANGING),
 )
 async def resend(
     delivery_id: UUID, body: Resend, actor: Actor, tx: Tx, given: GivenDep, now: Now

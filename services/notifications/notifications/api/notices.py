@@ -9,8 +9,8 @@ from sqlalchemy import RowMapping
 
 from common.database import Transaction
 from common.dependencies import Now, Read
-from common.http import PROBLEMS
 from notifications.api.given import GivenDep, Reader
+from notifications.api.refusals import refusals
 from notifications.api.schemas import Content, Notice
 from notifications.channels.letterhead import page_of
 from notifications.domain.parcel import Parcel
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 router = APIRouter(
     prefix="/v1/notices",
     tags=["notices"],
-    responses={code: PROBLEMS[code] for code in (404, 422)},
+    responses=refusals(404),
 )
 
 

@@ -5,12 +5,12 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from common.dependencies import Read
-from common.http import PROBLEMS
+from notifications.api.refusals import refusals
 from notifications.api.schemas import ClinicId, Cursor, Limit, Promise, Promises
 from notifications.domain.promise import PromiseState
 from notifications.store import listing, tables
 
-router = APIRouter(prefix="/v1/promises", tags=["promises"], responses={422: PROBLEMS[422]})
+router = APIRouter(prefix="/v1/promises", tags=["promises"], responses=refusals())
 
 
 @router.get("", summary="List promises, newest first")

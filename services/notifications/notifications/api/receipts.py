@@ -8,8 +8,8 @@ from fastapi import APIRouter, Path, Request, Response
 
 from common.dependencies import RuntimeDep
 from common.errors import NotFound, Refused
-from common.http import PROBLEMS
 from notifications.api.given import Given, GivenDep, ReadCallback
+from notifications.api.refusals import refusals
 from notifications.store import deliveries
 
 log = structlog.get_logger()
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 LARGEST = 8 * 1024 * 1024
 """Bytes of one callback: some gateways send the faxed pages along, which are not looked at."""
 
-router = APIRouter(tags=["receipts"], responses={404: PROBLEMS[404]})
+router = APIRouter(tags=["receipts"], responses=refusals(404, 413))
 
 
 class CallbackTooLarge(Refused):

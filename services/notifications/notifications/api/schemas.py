@@ -16,7 +16,8 @@ from notifications.store.tasks import TaskKind
 ClinicId = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00]*$")]
 """A clinic's id; PostgreSQL keeps no NUL in a text."""
 
-Cursor = Annotated[str | None, Query(max_length=100, description="`next` of the page before")]
+CURSOR = r"^[A-Za-z0-9_-]{22}$"
+Cursor = Annotated[str | None, Query(pattern=CURSOR, description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=200, description="Rows per page")]
 
 EXAMPLE_ID = "0192f0c1-7d4e-7b7a-9c39-0f8a5f7f6c11"
@@ -105,7 +106,7 @@ class DeliveryQuery(BaseModel):
     state: DeliveryState | None = None
     channel: ChannelName | None = None
     cursor: str | None = Field(
-        default=None, max_length=100, description="`next` of the page before"
+        default=None, pattern=CURSOR, description="`next` of the page before"
     )
     limit: int = Field(default=50, ge=1, le=200, description="Rows per page")
 

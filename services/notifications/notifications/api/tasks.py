@@ -6,9 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from common.dependencies import Now, Read, Tx
-from common.http import PROBLEMS
 from common.idempotency import IdempotentRoute
 from notifications.api.given import Actor, GivenDep
+from notifications.api.refusals import CHANGING, refusals
 from notifications.api.schemas import ClinicId, Cursor, Done, Limit, Task, Tasks
 from notifications.handlers import finish
 from notifications.store import listing, tables, tasks
@@ -18,7 +18,7 @@ router = APIRouter(
     prefix="/v1/tasks",
     tags=["tasks"],
     route_class=IdempotentRoute,
-    responses={422: PROBLEMS[422]},
+    responses=refusals(),
 )
 
 
@@ -40,7 +40,7 @@ async def list_tasks(
 @router.post(
     "/{task_id}/done",
     summary="Mark a task as done",
-    responses={code: PROBLEMS[code] for code in (404, 409)},
+    responses=refusals(*CHANGING),
 )
 async def mark_done(
     task_id: UUID, actor: Actor, tx: Tx, given: GivenDep, now: Now, body: Done | None = None

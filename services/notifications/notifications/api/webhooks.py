@@ -6,9 +6,9 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
 from common.dependencies import Now, Tx
-from common.http import PROBLEMS
 from common.idempotency import IdempotentRoute
 from notifications.api.given import Actor, GivenDep
+from notifications.api.refusals import CHANGING, refusals
 from notifications.api.schemas import ClinicId, Replay, Replayed
 from notifications.handlers.replay import replay_webhooks
 from notifications.store.deliveries import Request
@@ -17,7 +17,7 @@ router = APIRouter(
     prefix="/v1/clinics",
     tags=["webhooks"],
     route_class=IdempotentRoute,
-    responses={code: PROBLEMS[code] for code in (404, 409, 422)},
+    responses=refusals(*CHANGING),
 )
 
 REPLAY = "webhook replay"

@@ -46,4 +46,6 @@ def read_cursor(cursor: str) -> UUID:
     try:
         return UUID(bytes=base64.urlsafe_b64decode(cursor + "=="))
     except (ValueError, binascii.Error) as error:
-        raise Invalid("the cursor is not one of ours", errors=[FieldError("", "cursor")]) from error
+        raise Invalid(
+            "the cursor is not one of ours", errors=[FieldError("/cursor", "is not one of ours")]
+        ) from error
