@@ -54,7 +54,7 @@ def birth_date(submission: Submission, known: Known) -> Iterator[Finding]:
     if born is None:
         yield Finding("birth_date_missing", pointer, "What is the patient's date of birth?")
     elif born > known.today or known.today.year - born.year > OLDEST_YEARS:
-        question = "The date of birth that we have cannot be right. What is it?"
+        question = "The patient's date of birth as we have it cannot be right. What is it?"
         yield Finding("birth_date_implausible", pointer, question)
 
 
@@ -95,7 +95,9 @@ def diagnoses(submission: Submission, known: Known) -> Iterator[Finding]:
         yield Finding("diagnosis_missing", "/diagnoses", question)
     for place, diagnosis in enumerate(submission.diagnoses):
         if icd10cm(diagnosis.code) not in known.diagnoses:
-            question = "A diagnosis code that we have is not an ICD-10 code. Which one is meant?"
+            question = (
+                f"{_which('diagnosis code', place)} that we have is not in ICD-10. Which is right?"
+            )
             yield Finding("diagnosis_code_unknown", f"/diagnoses/{place}/code", question)
 
 
@@ -105,15 +107,16 @@ def coverage(submission: Submission, _: Known) -> Iterator[Finding]:
         question = "Which insurance does the patient have? Please send both sides of the card."
         yield Finding("coverage_missing", "/coverages", question)
     for place, insurance in enumerate(submission.coverages):
-        yield from _one_coverage(insurance, f"/coverages/{place}")
+        yield from _one_coverage(insurance, place)
 
 
-def _one_coverage(insurance: Coverage, pointer: str) -> Iterator[Finding]:
+def _one_coverage(insurance: Coverage, place: int) -> Iterator[Finding]:
+    pointer, card = f"/coverages/{place}", _which("insurance card", place).lower()
     if not _said(insurance.member_id):
-        question = "What is the member ID on the patient's insurance card?"
+        question = f"What is the member ID on {card} of the patient?"
         yield Finding("coverage_member_id_missing", f"{pointer}/member_id", question)
     if insurance.benefit == "pharmacy" and not _is_bin(insurance.bin):
-        question = "What is the RxBIN on the patient's pharmacy card (6 or 8 digits)?"
+        question = f"What is the RxBIN on {card} of the patient (6 or 8 digits)?"
         yield Finding("coverage_bin_missing", f"{pointer}/bin", question, blocking=False)
 
 
@@ -148,9 +151,7 @@ def check(submission: Submission, known: Known) -> tuple[Finding, ...]:
 
 def duplicate_of(code: str) -> Finding:
     """Return the finding that an open referral of the same clinic has the same patient and drug."""
-    question = (
-        f"You sent us the same drug for this patient before (referral {code}). Is this one meant?"
-    )
+    question = f"We have an open referral ({code}) for this patient and drug. Is this the same order again?"
     return Finding(DUPLICATE, "", question, blocking=False, related=code)
 
 
@@ -163,6 +164,16 @@ def icd10cm(code: str) -> str:
     """Return a code as ICD-10-CM writes it: upper case, a dot after the third character."""
     bare = code.strip().upper().replace(".", "")
     return f"{bare[:3]}.{bare[3:]}" if len(bare) > 3 else bare
+
+
+def _which(noun: str, place: int) -> str:
+    """Return which one is meant: its words are people's data, so it is told by its place."""
+    ordinals = ("The", "The second", "The third", "The fourth")
+    return (
+        f"{ordinals[place]} {noun}"
+        if place < len(ordinals)
+        else f"{noun.capitalize()} no. {place + 1}"
+    )
 
 
 def _said(word: str | None) -> bool:
