@@ -29,12 +29,20 @@ CHECK_SECONDS = 2.0
 Check = Callable[[], Awaitable[None]]
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": text, "content": {problems.MEDIA_TYPE: {}}}
+    status: {
+        "model": Problem,
+        "description": text,
+        "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
     for status, text in {
+        400: "The body is no JSON, or no form, at all",
+        401: "The bearer token is missing or another (where the API asks for one)",
         404: "There is no such thing",
         409: "The state does not allow it, or the same request is still running",
         412: "If-Match names an older version",
+        413: "The body is too large",
         422: "Fields that cannot be used, each with a pointer",
+        503: "Something that is needed is away for now; send the same again",
     }.items()
 }
 """For `responses=` of routers, so that the documentation names every refusal."""

@@ -64,7 +64,7 @@ async def test_a_stale_etag_is_refused(http):
     await put(http)
     stale = await put(http, headers={"If-Match": '"2"'}, name="New")
     fresh = await put(http, headers={"If-Match": '"1"'}, name="New")
-    assert (nothing_there.status_code, stale.status_code, fresh.status_code) == (404, 412, 200)
+    assert (nothing_there.status_code, stale.status_code, fresh.status_code) == (412, 412, 200)
 
 
 async def test_clinics_are_listed_page_by_page(http):

@@ -128,6 +128,14 @@ async def test_a_stale_etag_is_refused_and_changes_nothing(do, told):
     assert (fresh.status_code, late.status_code, anyway.status_code) == (200, 412, 200)
 
 
+@pytest.mark.parametrize(
+    ("if_match", "status"),
+    [('"7", "1"', 200), ('W/"1"', 200), ('"7","8"', 412), ("1", 412), ("", 412)],
+)
+async def test_one_of_the_etags_of_a_list_is_enough(do, if_match, status):
+    assert (await do("accept", **{"If-Match": if_match})).status_code == status
+
+
 async def test_a_move_repeated_with_its_key_is_made_once(do, told):
     first = await do("accept", **{"Idempotency-Key": "a1"})
     again = await do("accept", **{"Idempotency-Key": "a1"})
@@ -367,6 +375,35 @@ async def test_the_same_put_again_tells_nobody(do, put_pa, told):
     corrected = await put_pa(pa, state="required_not_started", payer="Prairie Plus")
     assert first.json()["version"] == again.json()["version"] == corrected.json()["version"] - 1
     assert (await told()).count("prior_authorization.changed.v1") == 2
+
+
+async def test_one_authorization_is_read_by_its_id(http, submitted, do, put_pa):
+    await do("accept")
+    pa = new_id()
+    view = (await put_pa(pa, state="required_not_started", benefit="medical")).json()
+    url = f"{submitted['links']['self']}/prior-authorizations"
+    read, other = await http.get(f"{url}/{pa}"), await http.get(f"{url}/{new_id()}")
+    assert (read.json(), other.status_code) == (view["prior_authorizations"][0], 404)
+
+
+async def test_an_appeal_denied_names_no_date_of_the_first_denial(do, put_pa, events):
+    await do("accept")
+    pa, first = new_id(), {"decided_on": "2026-04-01", "appeal_deadline": "2026-05-01"}
+    story = [
+        {"state": "required_not_started", "benefit": "pharmacy"},
+        {"state": "submitted"},
+        {"state": "denied", "denial_reason": "plan_exclusion"} | first,
+        {"state": "appeal_submitted"},
+        {"state": "appeal_denied"},
+    ]
+    for body in story:
+        await put_pa(pa, **body)
+    last = PriorAuthorizationChanged.model_validate((await events())[-1].data)
+    assert (last.denial_reason, last.decided_on, last.appeal_deadline) == (
+        "plan_exclusion",
+        None,
+        None,
+    )
 
 
 async def test_an_authorization_belongs_to_one_referral(http, do, put_pa):

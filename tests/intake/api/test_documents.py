@@ -1,5 +1,7 @@
 """Documents up and down."""
 
+import asyncio
+
 import pytest
 
 from intake.domain.papers import LARGEST_BYTES
@@ -72,6 +74,39 @@ async def test_what_is_no_document_of_its_type_is_refused(http, url, content, me
     answer = await send(http, url, content, media_type)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/file")
     assert (await http.get(url)).json() == []
+
+
+PART = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n'
+
+
+@pytest.mark.parametrize(
+    ("media_type", "start", "rest"),
+    [
+        ("application/pdf", b"%PDF-", b"1.7"),
+        (
+            "multipart/form-data; boundary=x",
+            PART + b"Content-Type: application/pdf\r\n\r\n%PDF-",
+            b"1.7\r\n--x--\r\n",
+        ),
+    ],
+)
+async def test_a_slow_sender_keeps_nobody_waiting(http, url, submitted, media_type, start, rest):
+    """INVARIANT: no transaction is open while bytes come in; SQLite has one writer."""
+    begun, going_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly():
+        yield start
+        begun.set()
+        await going_on.wait()
+        yield rest
+
+    async with asyncio.timeout(10):
+        sending = asyncio.create_task(send(http, url, slowly(), media_type))
+        await begun.wait()
+        moved = await http.post(f"{submitted['links']['self']}/accept")
+        going_on.set()
+        kept = await sending
+    assert (moved.status_code, kept.status_code) == (200, 201)
 
 
 async def test_a_form_without_a_file_is_refused(http, url):

@@ -1,11 +1,17 @@
 """Submitting, reading and listing referrals over HTTP."""
 
 import asyncio
+import base64
+import json
 
 import pytest
 from tests.intake.builders import opened, submission_json
 
 from common.events.referral import InformationNeeded, ReferralReceived
+
+BEFORE_TIME_BEGAN = base64.urlsafe_b64encode(
+    b"0001-01-01T00:00:00+14:00|018f0000-0000-7000-8000-000000000000"
+).decode()
 
 
 async def post(http, **changes):
@@ -89,10 +95,16 @@ async def test_the_card_addresses_the_coordinator_when_the_sender_is_not_named(
         ({"clinic_id": "nowhere"}, "/clinic_id"),
         ({"clinic_id": None}, "/clinic_id"),
         ({"surprise": 1}, "/surprise"),
+        ({"patient": {"family_name": "\ud800"}}, "/patient/family_name"),
+        ({"patient": {"phones": ["1", "\ud800"]}}, "/patient/phones"),
+        ({"diagnoses": [{"code": "\ud800"}]}, "/diagnoses/0/code"),
     ],
 )
 async def test_what_cannot_be_read_is_refused_at_its_field(http, lakeside, told, changes, pointer):
-    answer = await post(http, **changes)
+    body = json.dumps(submission_json(**changes))
+    answer = await http.post(
+        "/v1/referrals", content=body, headers={"Content-Type": "application/json"}
+    )
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert pointer in [error["pointer"] for error in answer.json()["errors"]]
@@ -271,6 +283,7 @@ async def test_a_list_is_narrowed(http, submitted, query, found):
         "cursor=x",
         "cursor=MjAyNi0wMy0wMnxi",
         "cursor=%C3%A9",
+        f"cursor={BEFORE_TIME_BEGAN}",
         "limit=0",
         "limit=201",
         "status=banana",

@@ -11,15 +11,15 @@ from common.dependencies import Now, Read, Tx
 from common.errors import FieldError, Invalid
 from common.events.clinic import FaxNumber, Hl7Link, OpeningHours, PromiseKind, PromiseTerm
 from common.events.people import Contact
-from common.http import PROBLEMS
 from intake.api import examples
-from intake.api.given import Base, DeskDep, IfMatch, etag, version_of
+from intake.api.given import Base, DeskDep, IfMatch, etag, versions_of
+from intake.api.refusals import LISTING, PUTTING, READING
 from intake.api.strict import NO_NUL, STRICT, Strict
 from intake.domain.clinic import Clinic
 from intake.handlers import register
 from intake.store import clinics
 
-router = APIRouter(prefix="/v1/clinics", tags=["clinics"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/clinics", tags=["clinics"])
 
 LONGEST_PROMISE = timedelta(days=366)
 
@@ -35,27 +35,21 @@ Name = Annotated[
 ]
 
 
-class OpeningHoursIn(OpeningHours):
+class OpeningHoursIn(OpeningHours, Strict):
     """When the clinic is open on a weekday (0 = Monday), in its own time."""
-
-    model_config = STRICT
 
     opens: time
     closes: time
 
 
-class FaxNumberIn(FaxNumber):
+class FaxNumberIn(FaxNumber, Strict):
     """A fax number in E.164; only one with `verified_on` is ever sent to."""
-
-    model_config = STRICT
 
     number: Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
 
 
-class ContactIn(Contact):
+class ContactIn(Contact, Strict):
     """A person to whom updates are addressed."""
-
-    model_config = STRICT
 
     name: Name
 
@@ -72,10 +66,8 @@ class WebhookIn(Strict):
     secret_set: bool | None = Field(default=None, description="Only told; ignored when sent")
 
 
-class Hl7LinkIn(Hl7Link):
+class Hl7LinkIn(Hl7Link, Strict):
     """How the EMR is reached and how its messages are known."""
-
-    model_config = STRICT
 
     id: Name
     sending_application: Name
@@ -87,10 +79,8 @@ class Hl7LinkIn(Hl7Link):
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
 
 
-class PromiseTermIn(PromiseTerm):
+class PromiseTermIn(PromiseTerm, Strict):
     """How long we may take (ISO 8601), and whether only the clinic's opening hours count."""
-
-    model_config = STRICT
 
     within: Annotated[timedelta, Field(gt=timedelta(0), le=LONGEST_PROMISE)]
 
@@ -138,7 +128,7 @@ class ClinicPage(BaseModel):
 @router.put(
     "/{clinic_id}",
     summary="Register or change a clinic",
-    responses={201: {"model": ClinicOut, "description": "The clinic is new"}},
+    responses=PUTTING | {201: {"model": ClinicOut, "description": "The clinic is new"}},
 )
 async def put(
     clinic_id: ClinicId,
@@ -154,14 +144,14 @@ async def put(
         fault = FieldError("/id", "is another one than in the path")
         raise Invalid("the clinic's id is its path", errors=[fault])
     clinic, is_new = await register.put(
-        tx, desk, _clinic(clinic_id, body), version=version_of(if_match), now=now
+        tx, desk, _clinic(clinic_id, body), versions=versions_of(if_match), now=now
     )
     response.status_code = 201 if is_new else 200
     response.headers["ETag"] = etag(clinic.version)
     return _view(clinic)
 
 
-@router.get("/{clinic_id}", summary="Read a clinic")
+@router.get("/{clinic_id}", summary="Read a clinic", responses=READING)
 async def get(clinic_id: ClinicId, tx: Read, desk: DeskDep, response: Response) -> ClinicOut:
     """Return a clinic; the ETag is its version."""
     clinic = await clinics.get(tx, desk.sealer, clinic_id)
@@ -169,7 +159,7 @@ async def get(clinic_id: ClinicId, tx: Read, desk: DeskDep, response: Response) 
     return _view(clinic)
 
 
-@router.get("", summary="List clinics")
+@router.get("", summary="List clinics", responses=LISTING)
 async def get_page(
     tx: Read,
     desk: DeskDep,

@@ -7,11 +7,11 @@ from functools import partial
 
 from fastapi import APIRouter
 
-from common.http import PROBLEMS
 from common.idempotency import IdempotentRoute
 from common.ids import new_id
 from intake.api import bodies
-from intake.api.given import OrderDep
+from intake.api.given import REPEATABLE, OrderDep
+from intake.api.refusals import COMMANDING
 from intake.api.shapes import ReferralOut
 from intake.api.submission import AnswerIn
 from intake.domain import endings, holds, progress, scheduling, shipment
@@ -26,7 +26,8 @@ router = APIRouter(
     prefix="/v1/referrals/{referral_id}",
     tags=["commands"],
     route_class=IdempotentRoute,
-    responses=PROBLEMS,
+    responses=COMMANDING,
+    dependencies=REPEATABLE,
 )
 
 NOTHING = bodies.Noted()

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 
 from common import metrics
 from common.errors import Refused
@@ -26,7 +27,7 @@ class CountedRoute(IdempotentRoute):
             try:
                 response = await endpoint(request)
                 outcome = _outcome(response)
-            except (Refused, RequestValidationError):
+            except (Refused, RequestValidationError, HTTPException):
                 outcome = "refused"
                 raise
             finally:

@@ -1,17 +1,17 @@
 """Documents of a referral: up as multipart or as the bare bytes, down byte for byte."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AwareDatetime
 from starlette.datastructures import UploadFile
 
 from common.dependencies import Now, Read, Tx
 from common.errors import FieldError, Invalid
-from common.http import PROBLEMS
 from common.idempotency import IdempotentRoute
-from intake.api.given import Base, DeskDep
+from intake.api.given import REPEATABLE, Base, DeskDep
+from intake.api.refusals import ADDING, READING
 from intake.api.shapes import Out
 from intake.domain.papers import MEDIA_TYPES
 from intake.handlers import file
@@ -23,7 +23,6 @@ router = APIRouter(
     prefix="/v1/referrals/{referral_id}/documents",
     tags=["documents"],
     route_class=IdempotentRoute,
-    responses=PROBLEMS,
 )
 
 LONGEST_NAME = 255
@@ -44,65 +43,8 @@ BODY: dict[str, Any] = {
 }
 
 
-class DocumentOut(Out):
-    """What is known of a document; `href` is where its bytes are."""
-
-    id: UUID
-    media_type: str
-    size: int
-    sha256: str
-    name: str | None
-    actor: str
-    created_at: AwareDatetime
-    href: str
-
-
-@router.post("", status_code=201, summary="Add a document", openapi_extra=BODY)
-async def post(
-    referral_id: UUID,
-    request: Request,
-    tx: Tx,
-    now: Now,
-    desk: DeskDep,
-    base: Base,
-    response: Response,
-) -> DocumentOut:
-    """Add a PDF, TIFF, PNG or JPEG of up to 25 MiB: as multipart field `file`, or as the body itself.
-
-    The first bytes must be of the declared type. The same bytes again are the same document.
-    """
-    upload = await _upload(request)
-    await referrals.get(tx, desk.sealer, referral_id, for_update=True)
-    document = await file.store(tx, desk, referral_id, upload, now=now)
-    view = _view(document, base)
-    response.headers["Location"] = view.href
-    return view
-
-
-@router.get("", summary="List documents")
-async def get_list(referral_id: UUID, tx: Read, desk: DeskDep, base: Base) -> list[DocumentOut]:
-    """Return what is known of a referral's documents, the oldest first."""
-    await referrals.get(tx, desk.sealer, referral_id)
-    return [_view(one, base) for one in await documents.of(tx, desk.sealer, referral_id)]
-
-
-@router.get(
-    "/{document_id}",
-    summary="Read a document",
-    response_class=Response,
-    responses={200: {"content": {kind: BINARY for kind in sorted(MEDIA_TYPES)}}},
-)
-async def get(referral_id: UUID, document_id: UUID, tx: Read, desk: DeskDep) -> Response:
-    """Return a document byte for byte."""
-    document, content = await documents.read(tx, desk.sealer, referral_id, document_id)
-    headers = {
-        "ETag": f'"{document.sha256}"',
-        "Content-Disposition": f'attachment; filename="{document.id}"',
-    }
-    return Response(content, media_type=document.media_type, headers=headers)
-
-
-async def _upload(request: Request) -> Upload:
+async def upload_of(request: Request) -> Upload:
+    """Read the whole document. It stands before `Tx`: a slow sender keeps no transaction waiting."""
     declared = _media_type(request.headers.get("content-type"))
     if declared != "multipart/form-data":
         return Upload(await request.body(), declared)
@@ -117,6 +59,73 @@ async def _upload(request: Request) -> Upload:
 
 def _media_type(declared: str | None) -> str:
     return (declared or "").partition(";")[0].strip().lower().replace("image/jpg", "image/jpeg")
+
+
+UploadDep = Annotated[Upload, Depends(upload_of)]
+
+
+class DocumentOut(Out):
+    """What is known of a document; `href` is where its bytes are."""
+
+    id: UUID
+    media_type: str
+    size: int
+    sha256: str
+    name: str | None
+    actor: str
+    created_at: AwareDatetime
+    href: str
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Add a document",
+    openapi_extra=BODY,
+    dependencies=REPEATABLE,
+    responses=ADDING,
+)
+async def post(
+    referral_id: UUID,
+    upload: UploadDep,
+    tx: Tx,
+    now: Now,
+    desk: DeskDep,
+    base: Base,
+    response: Response,
+) -> DocumentOut:
+    """Add a PDF, TIFF, PNG or JPEG of up to 25 MiB: as multipart field `file`, or as the body itself.
+
+    The first bytes must be of the declared type. The same bytes again are the same document.
+    """
+    await referrals.get(tx, desk.sealer, referral_id, for_update=True)
+    document = await file.store(tx, desk, referral_id, upload, now=now)
+    view = _view(document, base)
+    response.headers["Location"] = view.href
+    return view
+
+
+@router.get("", summary="List documents", responses=READING)
+async def get_list(referral_id: UUID, tx: Read, desk: DeskDep, base: Base) -> list[DocumentOut]:
+    """Return what is known of a referral's documents, the oldest first."""
+    await referrals.get(tx, desk.sealer, referral_id)
+    return [_view(one, base) for one in await documents.of(tx, desk.sealer, referral_id)]
+
+
+@router.get(
+    "/{document_id}",
+    summary="Read a document",
+    response_class=Response,
+    responses=READING | {200: {"content": {kind: BINARY for kind in sorted(MEDIA_TYPES)}}},
+)
+async def get(referral_id: UUID, document_id: UUID, tx: Read, desk: DeskDep) -> Response:
+    """Return a document byte for byte."""
+    document, content = await documents.read(tx, desk.sealer, referral_id, document_id)
+    headers = {
+        "ETag": f'"{document.sha256}"',
+        "Content-Disposition": f'attachment; filename="{document.id}"',
+    }
+    return Response(content, media_type=document.media_type, headers=headers)
 
 
 def _view(document: Document, base: str) -> DocumentOut:

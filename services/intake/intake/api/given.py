@@ -11,16 +11,16 @@ from fastapi import Depends, Header, Request, Response
 
 from common.database import Transaction
 from common.dependencies import Now, Tx
-from common.errors import Stale
 from intake.api import views
 from intake.api.shapes import ReferralOut
 from intake.domain.referral import Decided
 from intake.handlers import record
 from intake.handlers.card import Said
 from intake.handlers.desk import Desk
-from intake.handlers.record import Target
+from intake.handlers.record import Target, Versions
 
-VERSION = re.compile(r'^(?:W/)?"(\d{1,9})"$')
+VERSION = re.compile(r'(?:W/)?"(\d{1,9})"')
+"""Our ETag; also as a proxy that compresses answers weakens it: a version is the same either way."""
 
 Actor = Annotated[
     str,
@@ -36,7 +36,7 @@ IfMatch = Annotated[
     str | None,
     Header(
         alias="If-Match",
-        description="The ETag that was seen last; when another version is current the answer is 412",
+        description="The ETag that was seen last, or a list; when none is current the answer is 412",
         examples=["*"],
     ),
 ]
@@ -51,14 +51,28 @@ def desk(request: Request, actor: Actor = "api") -> Desk:
 DeskDep = Annotated[Desk, Depends(desk)]
 
 
-def version_of(if_match: str | None) -> int | None:
-    """Return the version in an If-Match; None when any will do, Stale when it is none of ours."""
+def versions_of(if_match: str | None) -> Versions | None:
+    """Return the versions in an If-Match, of which ETags of others are none; None when any will do."""
     if if_match is None or if_match.strip() == "*":
         return None
-    found = VERSION.match(if_match.strip())
-    if found is None:
-        raise Stale("If-Match is no ETag of ours")
-    return int(found[1])
+    tags = (VERSION.fullmatch(tag.strip()) for tag in if_match.split(","))
+    return frozenset(int(tag[1]) for tag in tags if tag)
+
+
+def repeatable(
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=255,
+            description="The same key and body again get the same answer again, and one effect",
+        ),
+    ] = None,
+) -> None:
+    """Document the header of endpoints that may be repeated."""
+
+
+REPEATABLE = [Depends(repeatable)]
 
 
 def etag(version: int) -> str:
@@ -118,7 +132,7 @@ def order(
     if_match: IfMatch = None,
 ) -> Order:
     """Put together what a command needs."""
-    target = Target(referral_id, version_of(if_match))
+    target = Target(referral_id, versions_of(if_match))
     return Order(tx, at_desk, target, base, response, now)
 
 

@@ -3,12 +3,13 @@
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from intake.api.refusals import LISTING
 from intake.domain import diagram
 from intake.domain.commands import FROM
 from intake.domain.prior_authorization import FIRST_STATES, NEXT_ACTOR, PA_NEXT
 from intake.domain.referral import NEXT
 
-router = APIRouter(prefix="/v1/state-machine", tags=["state machine"])
+router = APIRouter(prefix="/v1/state-machine", tags=["state machine"], responses=LISTING)
 
 
 class Machine(BaseModel):

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from common.database import Transaction
 from common.dependencies import Now, Read, Tx
 from common.errors import FieldError, Invalid
-from common.http import PROBLEMS
 from intake.api import views, wording
 from intake.api.counted import CountedRoute
-from intake.api.given import Base, DeskDep, etag
+from intake.api.given import REPEATABLE, Base, DeskDep, etag
+from intake.api.refusals import LISTING, READING, SUBMITTING
 from intake.api.shapes import EntryOut, Page, ReferralLine, ReferralOut
 from intake.api.strict import NO_NUL, Moment
 from intake.api.submission import SubmissionIn
@@ -23,9 +23,7 @@ from intake.store import clinics, listing, timeline
 from intake.store import referrals as kept_referrals
 from intake.store.listing import Cursor, Filter
 
-router = APIRouter(
-    prefix="/v1/referrals", tags=["referrals"], route_class=CountedRoute, responses=PROBLEMS
-)
+router = APIRouter(prefix="/v1/referrals", tags=["referrals"], route_class=CountedRoute)
 
 
 class Asked(BaseModel):
@@ -58,9 +56,9 @@ class Asked(BaseModel):
     "",
     status_code=201,
     summary="Submit a referral",
-    responses={
-        200: {"model": ReferralOut, "description": "An open referral has this order number"}
-    },
+    dependencies=REPEATABLE,
+    responses=SUBMITTING
+    | {200: {"model": ReferralOut, "description": "An open referral has this order number"}},
 )
 async def post(
     body: SubmissionIn, tx: Tx, now: Now, desk: DeskDep, base: Base, response: Response
@@ -69,7 +67,7 @@ async def post(
 
     What is missing or doubtful does not refuse it: it is listed in `findings`, and what blocks is
     asked of the clinic (`information_needed`). An order that is open already (same `external_ids`)
-    answers 200 with the referral that is there. Send an `Idempotency-Key` to be able to repeat.
+    answers 200 with the referral that is there, unless its patient is surely another one.
     """
     clinic_id = await _clinic(tx, body.clinic_id)
     received_at = min(body.received_at or now, now)
@@ -90,7 +88,7 @@ async def _clinic(tx: Transaction, clinic_id: str | None) -> str:
     return clinic_id
 
 
-@router.get("", summary="List referrals")
+@router.get("", summary="List referrals", responses=LISTING)
 async def get_page(
     tx: Read,
     base: Base,
@@ -112,7 +110,7 @@ def _next(base: str, asked: Asked, items: list[ReferralLine]) -> str:
     return f"{base}/v1/referrals?{urlencode(query)}"
 
 
-@router.get("/{referral_id}", summary="Read a referral")
+@router.get("/{referral_id}", summary="Read a referral", responses=READING)
 async def get(
     referral_id: UUID, tx: Read, desk: DeskDep, base: Base, response: Response
 ) -> ReferralOut:
@@ -122,7 +120,7 @@ async def get(
     return view
 
 
-@router.get("/{referral_id}/timeline", summary="Read what happened")
+@router.get("/{referral_id}/timeline", summary="Read what happened", responses=READING)
 async def get_timeline(referral_id: UUID, tx: Read, desk: DeskDep) -> list[EntryOut]:
     """Return everything that happened to a referral, the oldest first: who, what, when."""
     await kept_referrals.get(tx, desk.sealer, referral_id)

@@ -9,18 +9,16 @@ from pydantic import AwareDatetime, Field
 
 from common.dependencies import Now, Read, Tx
 from common.events.submission import Submission
-from common.http import PROBLEMS
 from common.idempotency import IdempotentRoute
 from intake.api.bodies import Text
-from intake.api.given import Base, DeskDep
+from intake.api.given import REPEATABLE, Base, DeskDep
+from intake.api.refusals import ADDING, LISTING
 from intake.api.shapes import Out
 from intake.api.strict import STRICT, Strict
 from intake.handlers.resolve import resolve
 from intake.store import reviews
 
-router = APIRouter(
-    prefix="/v1/reviews", tags=["reviews"], route_class=IdempotentRoute, responses=PROBLEMS
-)
+router = APIRouter(prefix="/v1/reviews", tags=["reviews"], route_class=IdempotentRoute)
 
 IS_OPEN = {"open": True, "resolved": False, "all": None}
 
@@ -64,7 +62,7 @@ class ResolutionIn(Strict):
     note: Text | None = None
 
 
-@router.get("", summary="List reviews")
+@router.get("", summary="List reviews", responses=LISTING)
 async def get_page(
     tx: Read,
     desk: DeskDep,
@@ -84,7 +82,12 @@ async def get_page(
     return ReviewPage(items=items, next=f"{base}/v1/reviews?{query}")
 
 
-@router.post("/{review_id}/resolve", summary="Resolve a review")
+@router.post(
+    "/{review_id}/resolve",
+    summary="Resolve a review",
+    dependencies=REPEATABLE,
+    responses=ADDING,
+)
 async def post_resolve(
     review_id: UUID, body: ResolutionIn, tx: Tx, now: Now, desk: DeskDep
 ) -> ReviewOut:

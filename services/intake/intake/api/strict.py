@@ -1,8 +1,8 @@
 """The base of every request body: a field that nobody knows is refused by its name, never lost."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, field_validator
 
 NO_NUL = r"^[^\x00]*$"
 """PostgreSQL keeps no NUL in a text."""
@@ -25,6 +25,15 @@ Moment = Annotated[AwareDatetime, AfterValidator(_plausible)]
 
 
 class Strict(BaseModel):
-    """A request body."""
+    """A request body, or a part of one. Named last among bases, so that its strictness wins."""
 
     model_config = STRICT
+
+    @field_validator("*")
+    @classmethod
+    def _is_text(cls, value: Any) -> Any:
+        """Refuse half a surrogate pair: JSON may hold it, no answer and no database can."""
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and any("\ud800" <= letter <= "\udfff" for letter in text):
+                raise ValueError("must be text in Unicode")
+        return value

@@ -26,89 +26,63 @@ from intake.api import examples
 from intake.api.strict import STRICT, Moment, Strict
 
 
-class AddressIn(Address):
+class AddressIn(Address, Strict):
     """A postal address."""
 
-    model_config = STRICT
 
-
-class IdentifierIn(Identifier):
+class IdentifierIn(Identifier, Strict):
     """A number that somebody gave to a patient or an order."""
 
-    model_config = STRICT
 
-
-class CaregiverIn(Caregiver):
+class CaregiverIn(Caregiver, Strict):
     """Who speaks for the patient."""
 
-    model_config = STRICT
 
-
-class ContactIn(Contact):
+class ContactIn(Contact, Strict):
     """A person at the clinic."""
 
-    model_config = STRICT
 
-
-class PatientIn(Patient):
+class PatientIn(Patient, Strict):
     """Who shall get the drug."""
-
-    model_config = STRICT
 
     address: AddressIn | None = None
     caregiver: CaregiverIn | None = None
     identifiers: tuple[IdentifierIn, ...] = ()
 
 
-class CoverageIn(Coverage):
+class CoverageIn(Coverage, Strict):
     """One insurance."""
 
-    model_config = STRICT
 
-
-class PrescriberIn(Prescriber):
+class PrescriberIn(Prescriber, Strict):
     """The clinician who prescribes."""
 
-    model_config = STRICT
 
-
-class MedicationIn(Medication):
+class MedicationIn(Medication, Strict):
     """The drug."""
 
-    model_config = STRICT
 
-
-class DiagnosisIn(Diagnosis):
+class DiagnosisIn(Diagnosis, Strict):
     """An ICD-10-CM code."""
 
-    model_config = STRICT
 
-
-class TriedDrugIn(TriedDrug):
+class TriedDrugIn(TriedDrug, Strict):
     """A drug that was tried before."""
 
-    model_config = STRICT
 
-
-class LabIn(Lab):
+class LabIn(Lab, Strict):
     """A laboratory result."""
 
-    model_config = STRICT
 
-
-class ClinicalsIn(Clinicals):
+class ClinicalsIn(Clinicals, Strict):
     """What a payer and a pharmacist ask for."""
-
-    model_config = STRICT
 
     tried_and_failed: tuple[TriedDrugIn, ...] = ()
     labs: tuple[LabIn, ...] = ()
 
 
-class Said(Submission):
+class Said(Submission, Strict):
     """The fields of a referral, each of which may be missing."""
-
-    model_config = STRICT
 
     patient: PatientIn = PatientIn()
     coverages: tuple[CoverageIn, ...] = ()

@@ -35,7 +35,7 @@ async def referral(tx: Transaction, desk: Desk, referral_id: UUID, base: str) ->
         cancellation=_cancellation(state.cancellation),
         questions=(*_asked(state, made), *kept.questions),
         findings=[_finding(one) for one in made],
-        prior_authorizations=[_authorization(pa) for pa in state.authorizations],
+        prior_authorizations=[authorization(pa) for pa in state.authorizations],
         appointment=_appointment(state.appointment),
         tracking_number=kept.details.tracking_number,
         promises=[PromiseOut(**row) for row in await promises.of(tx, referral_id)],
@@ -95,7 +95,8 @@ def _finding(made: KeptFinding) -> FindingOut:
     )
 
 
-def _authorization(pa: PriorAuthorization) -> PriorAuthorizationOut:
+def authorization(pa: PriorAuthorization) -> PriorAuthorizationOut:
+    """Return a prior authorization with all that is known of it."""
     details = {name: getattr(pa.details, name) for name in pa.details.__slots__}
     return PriorAuthorizationOut(
         id=pa.id,

@@ -1,6 +1,7 @@
 """How a decision is kept: row, timeline and events together, so that none is without the others."""
 
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -23,18 +24,22 @@ STATE_FACTS = frozenset(
 """What a timeline entry has in places of its own, or does not need."""
 
 
+Versions = AbstractSet[int]
+"""The versions of which the caller saw one (If-Match); an empty set fits none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Which referral is meant, and which version the caller saw (If-Match), if it says."""
+    """Which referral is meant, and which versions of it; None means any."""
 
     referral_id: UUID
-    version: int | None = None
+    versions: Versions | None = None
 
 
 async def fetch(tx: Transaction, desk: Desk, target: Target) -> Kept:
     """Return the referral for changing; Stale when the caller saw another version."""
     kept = await referrals.get(tx, desk.sealer, target.referral_id, for_update=True)
-    if target.version is not None and target.version != kept.referral.version:
+    if target.versions is not None and kept.referral.version not in target.versions:
         raise Stale(f"the referral is at version {kept.referral.version} by now")
     return kept
 

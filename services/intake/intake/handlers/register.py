@@ -4,19 +4,20 @@ from datetime import datetime
 
 from common import outbox
 from common.database import Transaction
-from common.errors import NotFound, Stale
+from common.errors import Stale
 from intake.domain.clinic import Clinic
 from intake.handlers.desk import Desk
+from intake.handlers.record import Versions
 from intake.store import clinics
 
 
 async def put(
-    tx: Transaction, desk: Desk, clinic: Clinic, *, version: int | None, now: datetime
+    tx: Transaction, desk: Desk, clinic: Clinic, *, versions: Versions | None, now: datetime
 ) -> tuple[Clinic, bool]:
     """Keep a clinic; return it and whether it is new. The same again changes and tells nothing."""
     before = await clinics.find(tx, desk.sealer, clinic.id)
-    if version is not None:
-        _compare(before, version)
+    if versions is not None:
+        _compare(before, versions)
     after = clinic.succeeding(before)
     if after != before:
         await clinics.save(tx, desk.sealer, after, now=now)
@@ -25,8 +26,8 @@ async def put(
     return after, before is None
 
 
-def _compare(before: Clinic | None, version: int) -> None:
+def _compare(before: Clinic | None, versions: Versions) -> None:
     if before is None:
-        raise NotFound("there is no clinic with this id")
-    if before.version != version:
+        raise Stale("there is no clinic with this id")
+    if before.version not in versions:
         raise Stale(f"the clinic is at version {before.version} by now")

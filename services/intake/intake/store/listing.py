@@ -1,9 +1,8 @@
 """Lists of referrals, a page at a time, in the order of their last change."""
 
 import base64
-import binascii
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -61,7 +60,7 @@ class Cursor:
             plain = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
             updated_at, _, identifier = plain.partition("|")
             return cls(_aware(updated_at), UUID(identifier))
-        except (ValueError, binascii.Error) as error:
+        except (ValueError, OverflowError) as error:
             fault = FieldError("", "cursor: use the one from `next`")
             raise Invalid("the cursor cannot be used", errors=[fault]) from error
 
@@ -70,7 +69,7 @@ def _aware(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("a cursor's time has a zone")
-    return moment
+    return moment.astimezone(UTC)
 
 
 async def page(
@@ -99,6 +98,6 @@ def _conditions(asked: Filter) -> list[ColumnElement[bool]]:
     if asked.updated_after is not None:
         conditions.append(table.c.updated_at > asked.updated_after)
     if asked.external_id is not None:
-        mine = external_ids.c.value == asked.external_id
+        mine = external_ids.c.value == asked.external_id.strip()
         conditions.append(table.c.id.in_(select(external_ids.c.referral_id).where(mine)))
     return conditions

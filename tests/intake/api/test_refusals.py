@@ -1,0 +1,87 @@
+"""What the documentation says of refusals is what the endpoints do."""
+
+import pytest
+
+from common.http import LARGEST_BODY
+
+NOWHERE = "018f0000-0000-7000-8000-000000000000"
+
+
+@pytest.fixture
+async def operations(http):
+    """Return each operation of the documentation by method and path, health and metrics left out."""
+    paths = (await http.get("/openapi.json")).json()["paths"]
+    return {
+        (method, path): operation
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+        if path.startswith("/v1/")
+    }
+
+
+def refused_with(operation):
+    return {status for status in operation["responses"] if int(status) >= 400}
+
+
+async def test_every_refusal_is_a_problem_in_the_documentation(operations):
+    for operation in operations.values():
+        for status in refused_with(operation):
+            content = operation["responses"][status]["content"]["application/problem+json"]
+            assert content["schema"]["$ref"].endswith("/Problem")
+
+
+async def test_what_only_reads_promises_no_conflict(operations):
+    for (method, path), operation in operations.items():
+        if method == "get":
+            assert refused_with(operation) <= {"401", "404", "422", "503"}, path
+
+
+async def test_every_endpoint_that_takes_a_body_names_what_it_refuses_of_it(operations):
+    for operation in operations.values():
+        if "requestBody" in operation:
+            assert {"400", "401", "413", "422", "503"} <= refused_with(operation)
+
+
+async def test_every_post_documents_its_key_and_every_command_its_etag(operations):
+    for (method, path), operation in operations.items():
+        headers = {
+            p["name"].lower() for p in operation.get("parameters", []) if p["in"] == "header"
+        }
+        assert ("idempotency-key" in headers) == (method == "post"), path
+        if "412" in refused_with(operation):
+            assert "if-match" in headers, path
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"\xff", b"{"])
+async def test_what_is_no_json_is_refused(http, lakeside, body):
+    answer = await http.post(
+        "/v1/referrals", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code in {400, 422}
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_what_is_no_form_is_refused(http, submitted):
+    url, kind = submitted["links"]["documents"], "multipart/form-data; boundary=x"
+    answer = await http.post(url, content=b"nothing", headers={"Content-Type": kind})
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+
+
+async def test_a_body_that_is_too_large_is_refused(http, lakeside):
+    answer = await http.post("/v1/referrals", content=bytes(LARGEST_BODY + 1))
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+async def test_nothing_there_is_told_by_every_command(http, lakeside, operations):
+    """Paths with an unknown id answer 404, or 422 where the (absent) body is looked at first."""
+    for (method, path), operation in operations.items():
+        if "{referral_id}" in path:
+            url = path.format(referral_id=NOWHERE, pa_id=NOWHERE, document_id=NOWHERE)
+            answer = await http.request(method, url)
+            assert str(answer.status_code) in refused_with(operation), path
+            assert answer.status_code in {404, 422}, path
+
+
+async def test_a_clinic_cannot_be_registered_as_a_change(http):
+    answer = await http.put("/v1/clinics/new", json={"name": "New"}, headers={"If-Match": '"1"'})
+    assert answer.status_code == 412
