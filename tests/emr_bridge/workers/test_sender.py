@@ -42,7 +42,7 @@ async def emr():
 
 
 def sender_for(runtime, *, answer_seconds=0.3) -> Sender:
-    patience = Patience(connect_seconds=1, answer_seconds=answer_seconds)
+    patience = Patience(connect_seconds=5, answer_seconds=answer_seconds)
     return Sender(
         runtime=runtime,
         connect=lambda link: Client(link.host or "", link.port or 0, patience),

@@ -132,7 +132,8 @@ def test_the_patients_numbers_come_from_the_older_fields_where_the_list_is_empty
     [
         (["ORC|NW|||||||||||1^Doc^Ann~N^Doc", "OBR|1" + "|" * 15 + "2^Obr"], "1^Doc^Ann~N^Doc"),
         (["OBR|1" + "|" * 15 + "2^Obr^Otto"], "2^Obr^Otto"),
-        (["PRD|RT|Us", "PRD|RP|Doc^Ann^^^Dr^MD^L|||||5^NPI"], "5^Doc^Ann^^^Dr^MD"),
+        (["PRD|PP|Care", "PRD|RP|Doc^Ann^^^Dr^MD^L|||||5^NPI"], "5^Doc^Ann^^^Dr^MD"),
+        (["ORC|NW" + "|" * 11 + '""', "OBR|1" + "|" * 15 + '""'], ""),
         (["PRD|RT|Us"], ""),
     ],
 )
@@ -359,3 +360,19 @@ def test_a_cancelled_referral_says_so_by_its_status_too():
         "RF1|C||||||", "ORC|RE|P-1", "PID|1||7", header=MSH.replace("ORM^O01", "REF^I12")
     )
     assert interpret(asked) == CancellationAsked("P-1")
+
+
+@pytest.mark.parametrize(
+    ("controls", "meant"),
+    [
+        (["DC"], CancellationAsked("P-1")),
+        (["OC", "CA"], CancellationAsked("P-1")),
+        (["XO"], Doubtful("modification")),
+        (["HD"], Doubtful("hold")),
+        (["SC"], Doubtful("status_change")),
+        (["NW", "CA"], Doubtful("mixed_orders")),
+    ],
+)
+def test_an_order_that_is_not_simply_made_is_a_cancellation_or_for_a_person(controls, meant):
+    segments = ["PID|1||7", *(f"ORC|{control}|P-1" for control in controls)]
+    assert interpret(message(*segments)) == meant

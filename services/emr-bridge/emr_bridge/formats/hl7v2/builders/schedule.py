@@ -1,6 +1,7 @@
 """SIU: the appointment that a notice tells of, for EMRs that file bookings."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from common.events.referral import Appointment
 from emr_bridge.domain.outgoing import Outgoing
@@ -69,14 +70,11 @@ def _sch(outgoing: Outgoing, appointment: Appointment, booking: Booking) -> dict
     }
 
 
-def _resources(
-    group: object, outgoing: Outgoing, appointment: Appointment, booking: Booking
-) -> None:
-    add_segment, add_group = group.add_segment, group.add_group  # type: ignore[attr-defined]
+def _resources(group: Any, outgoing: Outgoing, appointment: Appointment, booking: Booking) -> None:
     starts = stamp(appointment.starts_at)
-    fill(add_segment("RGS"), {1: "1", 2: booking.action})
+    fill(group.add_segment("RGS"), {1: "1", 2: booking.action})
     service = {1: "1", 2: booking.action, 3: KINDS[appointment.kind], 4: starts}
-    fill(add_group("SIU_S12_SERVICE").add_segment("AIS"), service)
+    fill(group.add_group("SIU_S12_SERVICE").add_segment("AIS"), service)
     if place := outgoing.content.appointment_place:
         where = {1: "1", 2: booking.action, 3: f"^^^{escaped(place)}", 6: starts}
-        fill(add_group("SIU_S12_LOCATION_RESOURCE").add_segment("AIL"), where)
+        fill(group.add_group("SIU_S12_LOCATION_RESOURCE").add_segment("AIL"), where)

@@ -13,7 +13,7 @@ from emr_bridge.formats.hl7v2.interpret.fields.values import (
     phone_of,
 )
 from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
-from emr_bridge.formats.hl7v2.separators import standard
+from emr_bridge.formats.hl7v2.separators import NULL, standard
 
 ROLES = ("RP", "PP", "CP", "")
 """PRD-1 (table 0286): referring, primary care, consulting provider; not said."""
@@ -71,14 +71,21 @@ def read(message: Message) -> Prescriber:
 def as_sent(message: Message) -> str:
     """Return who ordered as XCN in standard separators: as sent, or put so from PRD; may be empty."""
     for segment, number in ORDERED_BY:
-        if field := message.first(segment).field(number):
+        field = message.first(segment).field(number)
+        if field not in ("", NULL):
             return standard(field, message.separators)
-    prd = next((one for one in message.all("PRD") if one.text(1) in ROLES), None)
+    prd = next(iter(_providers(message)), None)
     if prd is None:
         return ""
     name = standard(prd.value(2).raw, message.separators).split("^")[:6]
     identifier = standard(prd.value(7).raw, message.separators).partition("^")[0]
     return "^".join([identifier, *name]).rstrip("^")
+
+
+def _providers(message: Message) -> list[Segment]:
+    """Return the PRDs of those who may refer, in the order of trust."""
+    known = [(prd, (prd.text(1) or "").upper()) for prd in message.all("PRD")]
+    return [prd for role in ROLES for prd, given in known if given == role]
 
 
 def _npi_of_same(chosen: Candidate, found: Sequence[Candidate]) -> str | None:
@@ -88,10 +95,8 @@ def _npi_of_same(chosen: Candidate, found: Sequence[Candidate]) -> str | None:
 
 
 def _candidates(message: Message) -> Iterator[Candidate]:
-    providers = [(role, prd) for role in ROLES for prd in message.all("PRD")]
-    for role, prd in providers:
-        if (prd.text(1) or "").upper() == role:
-            yield from _of_prd(prd)
+    for prd in _providers(message):
+        yield from _of_prd(prd)
     for name, number in PLACES:
         values = [value for segment in message.all(name) for value in segment.values(number)]
         for value in values:
