@@ -288,6 +288,25 @@ async def test_a_still_pending_that_is_on_its_way_is_not_replaced(desk: Desk) ->
     assert (await desk.states())[1:] == [("fax", "submitted"), ("fax", "queued")]
 
 
+async def test_still_pending_does_not_pile_up_before_an_emr_whose_link_is_down(desk: Desk) -> None:
+    """Else the clinic would read the same news three times, and the answer to it, on one morning."""
+    await desk.know(channels=("emr",), hl7_links=(hl7_link(),))
+    await desk.happen(PA)
+    for _ in range(3):
+        await desk.hand_to_emr()
+        await desk.pass_time(timedelta(hours=16))
+    await desk.hand_to_emr()
+    await desk.happen(PA, version=2, state="approved", open=False)
+
+    told = [(row["name"], row["superseded_by"] is None) for row in await desk.rows(tables.notices)]
+    assert told == [
+        ("prior_authorization_changed", True),
+        *[("prior_authorization_pending", False)] * 3,
+        ("prior_authorization_changed", True),
+    ]
+    assert len(await desk.published(EmrDeliveryWithdrawn)) == 3
+
+
 async def test_still_pending_does_not_pile_up_while_the_clinic_cannot_be_reached(
     desk: Desk,
 ) -> None:

@@ -11,15 +11,9 @@ from common.dependencies import Now, Read, Tx
 from common.idempotency import IdempotentRoute
 from common.sealing import Sealer
 from notifications.api.given import Actor, GivenDep
+from notifications.api.queries import DeliveryQuery
 from notifications.api.refusals import CHANGING, refusals
-from notifications.api.schemas import (
-    Attempt,
-    Deliveries,
-    Delivery,
-    DeliveryQuery,
-    DeliveryWithAttempts,
-    Resend,
-)
+from notifications.api.schemas import Attempt, Deliveries, Delivery, DeliveryWithAttempts, Resend
 from notifications.handlers import resend as handler
 from notifications.store import attempts, deliveries, listing, tables
 from notifications.store.deliveries import Request

@@ -5,8 +5,9 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from common.dependencies import Read
+from notifications.api.queries import ClinicId, Cursor, Limit
 from notifications.api.refusals import refusals
-from notifications.api.schemas import ClinicId, Cursor, Limit, Promise, Promises
+from notifications.api.schemas import Promise, Promises
 from notifications.domain.promise import PromiseState
 from notifications.store import listing, tables
 

@@ -1,24 +1,16 @@
 """What the API says: ids, codes and times. Patient data is only in a notice's content and page."""
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from common.events.clinic import PromiseKind
 from common.events.notification import ChannelName
 from notifications.domain.delivery import DeliveryState
 from notifications.domain.promise import PromiseState
 from notifications.store.tasks import TaskKind
-
-ClinicId = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00]*$")]
-"""A clinic's id; PostgreSQL keeps no NUL in a text."""
-
-CURSOR = r"^[A-Za-z0-9_-]{22}$"
-Cursor = Annotated[str | None, Query(pattern=CURSOR, description="`next` of the page before")]
-Limit = Annotated[int, Query(ge=1, le=200, description="Rows per page")]
 
 EXAMPLE_ID = "0192f0c1-7d4e-7b7a-9c39-0f8a5f7f6c11"
 
@@ -95,20 +87,6 @@ class DeliveryWithAttempts(Delivery):
 
     request_reason: str | None = Field(default=None, description="Why it was sent again")
     tries: list[Attempt]
-
-
-class DeliveryQuery(BaseModel):
-    """Which deliveries are listed."""
-
-    referral_id: UUID | None = None
-    notice_id: UUID | None = None
-    clinic_id: ClinicId | None = None
-    state: DeliveryState | None = None
-    channel: ChannelName | None = None
-    cursor: str | None = Field(
-        default=None, pattern=CURSOR, description="`next` of the page before"
-    )
-    limit: int = Field(default=50, ge=1, le=200, description="Rows per page")
 
 
 class Deliveries(BaseModel):

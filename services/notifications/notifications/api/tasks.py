@@ -8,8 +8,9 @@ from fastapi import APIRouter
 from common.dependencies import Now, Read, Tx
 from common.idempotency import IdempotentRoute
 from notifications.api.given import Actor, GivenDep
+from notifications.api.queries import ClinicId, Cursor, Limit
 from notifications.api.refusals import CHANGING, refusals
-from notifications.api.schemas import ClinicId, Cursor, Done, Limit, Task, Tasks
+from notifications.api.schemas import Done, Task, Tasks
 from notifications.handlers import finish
 from notifications.store import listing, tables, tasks
 from notifications.store.tasks import TaskKind

@@ -8,8 +8,9 @@ from pydantic import AwareDatetime
 from common.dependencies import Now, Tx
 from common.idempotency import IdempotentRoute
 from notifications.api.given import Actor, GivenDep
+from notifications.api.queries import ClinicId
 from notifications.api.refusals import CHANGING, refusals
-from notifications.api.schemas import ClinicId, Replay, Replayed
+from notifications.api.schemas import Replay, Replayed
 from notifications.handlers.replay import replay_webhooks
 from notifications.store.deliveries import Request
 

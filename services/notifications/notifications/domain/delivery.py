@@ -46,8 +46,6 @@ LIVE = frozenset(DeliveryState) - ENDED
 WAITING = frozenset({_S.HELD, _S.QUEUED})
 """Nothing of it has left: it can be taken back without asking anyone."""
 
-IN_FLIGHT = LIVE - WAITING
-
 
 def sources(to: DeliveryState) -> frozenset[DeliveryState]:
     """Return the states from which a delivery may come to `to`."""

@@ -51,7 +51,7 @@ async def confirm(
 
 async def _close(tx: Transaction, row: RowMapping, *, at: datetime, now: datetime) -> None:
     notice = await notices.get(tx, row["notice_id"])
-    await withdraw_rest(tx, notice["id"], now=now)
+    await withdraw_rest(tx, notice["id"], reason="confirmed_elsewhere", now=now)
     await tasks.close_moot(tx, notice["id"], now=now)
     event = NoticeDelivered(
         occurred_at=at,

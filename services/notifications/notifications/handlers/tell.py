@@ -16,14 +16,14 @@ from common.events.referral import Appointment, PriorAuthorizationChanged, Refer
 from common.ids import new_id
 from notifications.domain import promise
 from notifications.domain.clinic import Clinic
-from notifications.domain.delivery import IN_FLIGHT
+from notifications.domain.delivery import LIVE
 from notifications.domain.heartbeat import next_beat
 from notifications.domain.notice import Letter
 from notifications.domain.telling import ENDS, TOLD
 from notifications.handlers import route
 from notifications.handlers.means import Means
 from notifications.handlers.owe import owe
-from notifications.handlers.withdraw import withdraw_waiting
+from notifications.handlers.withdraw import can_be_taken_back, withdraw_rest
 from notifications.store import clinics, deliveries, early, heartbeats, notices, promises, tasks
 from notifications.store.notices import NewNotice
 from notifications.store.tasks import TaskKind
@@ -139,7 +139,7 @@ async def _follow_authorization(
 async def supersede_pending(
     tx: Transaction, notice: RowMapping, authorization_id: UUID | None, *, now: datetime
 ) -> None:
-    """Let a newer notice say what a "still pending" that has not begun to leave would have said.
+    """Let a newer notice say what a "still pending" that can be taken back would have said.
 
     The only notices that are ever skipped. The newer one inherits the promise with its deadline.
     """
@@ -148,9 +148,9 @@ async def supersede_pending(
     )
     for older in pending:
         await notices.lock(tx, older["id"])
-        leaving = await deliveries.of_notice(tx, older["id"], IN_FLIGHT)
-        if older["id"] != notice["id"] and not leaving:
-            await withdraw_waiting(tx, older["id"], reason="superseded", now=now)
+        under_way = await deliveries.of_notice(tx, older["id"], LIVE)
+        if older["id"] != notice["id"] and all(map(can_be_taken_back, under_way)):
+            await withdraw_rest(tx, older["id"], reason="superseded", now=now)
             await notices.supersede(tx, older["id"], by=notice["id"])
             await tasks.close_moot(tx, older["id"], now=now)
             await promises.hand_over(tx, older["id"], to=notice["id"])

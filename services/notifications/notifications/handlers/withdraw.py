@@ -28,20 +28,19 @@ async def withdraw(tx: Transaction, row: RowMapping, *, reason: str, now: dateti
         await outbox.append(tx, event, now=now)
 
 
-async def withdraw_waiting(tx: Transaction, notice_id: UUID, *, reason: str, now: datetime) -> None:
-    """Withdraw what has not begun to leave."""
-    for row in await deliveries.of_notice(tx, notice_id, WAITING):
-        await withdraw(tx, row, reason=reason, now=now)
+async def withdraw_rest(tx: Transaction, notice_id: UUID, *, reason: str, now: datetime) -> None:
+    """Withdraw what can be taken back of a notice.
 
-
-async def withdraw_rest(tx: Transaction, notice_id: UUID, *, now: datetime) -> None:
-    """Withdraw what is superfluous now that the clinic has the notice.
-
-    What a fax gateway has cannot be taken back: it is left to finish, and counts as late.
+    What a fax gateway has cannot: it is left to finish, and counts as late.
     """
     for row in await deliveries.of_notice(tx, notice_id, LIVE):
-        if row["state"] in WAITING or _with_emr_bridge(row):
-            await withdraw(tx, row, reason="confirmed_elsewhere", now=now)
+        if can_be_taken_back(row):
+            await withdraw(tx, row, reason=reason, now=now)
+
+
+def can_be_taken_back(row: RowMapping) -> bool:
+    """Return whether a delivery has not left yet, or is with emr-bridge, which can be asked."""
+    return row["state"] in WAITING or _with_emr_bridge(row)
 
 
 def _with_emr_bridge(row: RowMapping) -> bool:

@@ -143,10 +143,14 @@ def _row(label: str, words: str, style: ParagraphStyle) -> list[Flowable]:
 
 def _questions(notice: Notice, envelope: Envelope, reply_fax: str | None) -> list[Flowable]:
     call = f"call {envelope.from_phone}"
-    how = f"Then fax this page back to {reply_fax}, or {call}." if reply_fax else f"Then {call}."
+    if reply_fax:
+        how = "Please check the box, or write your answer"
+        then = f"Then fax this page back to {reply_fax}, or {call}"
+    else:
+        how, then = "Please have the answers ready", f"Then {call}"
     return [
-        _text("Please check the box, or write your answer", face.HEADING),
-        _text(f"{how} Reference: {notice.referral_code}.", face.PLAIN),
+        _text(how, face.HEADING),
+        _text(f"{then}. Reference: {notice.referral_code}.", face.PLAIN),
         *(_question(number, item) for number, item in enumerate(notice.items, start=1)),
     ]
 
