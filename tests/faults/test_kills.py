@@ -6,14 +6,12 @@ REFERRAL_LOOP_SEED chooses other moments and places, REFERRAL_LOOP_KILLS how man
 import asyncio
 import os
 import random
-import time
 
+from tests.faults.balance import SEED, balance
 from tests.faults.conftest import World
-from tests.system.audit import counts, settled, wrongs
 from tests.system.books import SERVICES
 from tests.system.traffic import Traffic
 
-SEED = int(os.environ.get("REFERRAL_LOOP_SEED", "7"))
 KILLS = int(os.environ.get("REFERRAL_LOOP_KILLS", "6"))
 
 PLACES = {
@@ -114,14 +112,3 @@ async def test_nothing_is_lost_when_services_are_killed_at_random(world: World):
             await replica.kill()
             await world.trio.restart(replica)
     await balance(world, traffic, kills=KILLS)
-
-
-async def balance(world: World, traffic: Traffic, *, kills: int) -> None:
-    """Wait for the end of everything, print the counts, and ask the books."""
-    books = world.trio.books
-    began = time.monotonic()
-    balanced = await settled(books)
-    took = f"quiet {time.monotonic() - began:.0f} s after the last was sent"
-    print(f"\nseed {SEED}: {counts(books, traffic, kills=kills)}; {took}")
-    assert wrongs(world, books, traffic) == {}
-    assert balanced, "it did not become quiet"

@@ -250,6 +250,13 @@ class Trio:
             await replica.start()
         await asyncio.gather(*(replica.until_ready() for replica in self.everyone))
 
+    async def move_to(self, prefix: str) -> None:
+        """Read and write other topics from now on: those of another cluster, as it were."""
+        self.prefix, self._books = prefix, None
+        await self.ground.declare(prefix)
+        for replica in self.everyone:
+            replica.environment = self.environment_of(replica.service)
+
     async def restart(self, replica: Replica) -> None:
         await replica.start()
         await replica.until_ready()
