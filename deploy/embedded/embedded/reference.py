@@ -17,7 +17,7 @@ import notifications.settings
 from common.events import schemas
 from common.events.registry import TYPES
 from common.settings import SharedSettings
-from embedded import asyncapi
+from embedded import asyncapi, hl7_page
 from embedded.settings import Settings
 from embedded.system import Overrides, compose
 from intake.domain import diagram
@@ -36,6 +36,7 @@ def generated() -> Iterator[tuple[str, str]]:
     yield "settings.md", settings_page()
     yield "state-machine.md", machine_page()
     yield "events.md", events_page()
+    yield "hl7v2.md", hl7_page.page()
     yield "asyncapi.yaml", asyncapi.page()
     with tempfile.TemporaryDirectory() as folder:
         shared = SharedSettings(data_dir=Path(folder))

@@ -84,7 +84,7 @@ def _add_health(api: FastAPI, name: str) -> None:
         summary="Prometheus metrics",
         response_class=PlainTextResponse,
     )
-    async def metrics_page(request: Request) -> Response:
+    async def metrics(request: Request) -> Response:
         return await measured([request.app])
 
 

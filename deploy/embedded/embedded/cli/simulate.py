@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from embedded.cli.options import AsJson
-from embedded.cli.output import PARTIAL, err, fail, out, show_rows
+from embedded.cli.output import PARTIAL, err, fail, show_rows
 from simulators import fax_gateway, webhook_receiver
 from simulators.emr import EmrClient, EmrServer, NoAnswerError
 from simulators.emr.app import run as run_emr
@@ -126,4 +126,4 @@ def _tell(what: str, told: dict[str, str], *, as_json: bool) -> None:
         return
     err.print(f"{what}, until Ctrl-C")
     for name, value in told.items():
-        out.print(f"{name}={value}", highlight=False, soft_wrap=True)
+        typer.echo(f"{name}={value}")
