@@ -62,7 +62,6 @@ class Refused:
 
     failure: FailureClass
     code: str | None = None
-    text: str | None = None
     retry_after_seconds: float | None = None
 
 
@@ -81,7 +80,6 @@ class FaxStatus:
     state: FaxState
     failure: FailureClass | None = None
     code: str | None = None
-    text: str | None = None
     pages_ok: int | None = None
     far_id: str | None = None
 

@@ -3,10 +3,12 @@ from typing import Any
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 from tests.notifications.builders import Desk
 
 from common.events.referral import ReferralReceived, ReferralScheduled
 from notifications.ports import FailureClass
+from notifications.store import tables
 
 ACTOR = {"X-Actor": "ops:zz"}
 REASON = {"reason": "Front desk says the page never came"}
@@ -179,7 +181,35 @@ async def test_what_does_not_exist_is_not_found(api: httpx2.AsyncClient, path: s
     assert (await api.get(f"/v1/{path.format(NOWHERE)}")).status_code == 404
 
 
-@pytest.mark.parametrize("query", ["cursor=zzz!", "limit=0", "state=lost", "referral_id=7"])
+@pytest.mark.parametrize("part", ["content", "page.pdf"])
+async def test_whoever_reads_patient_data_leaves_a_line_in_the_log(
+    desk: Desk, api: httpx2.AsyncClient, part: str
+) -> None:
+    row = await told(desk)
+    with capture_logs() as logs:
+        await api.get(f"/v1/notices/{row['notice_id']}/{part}", headers=ACTOR)
+
+    (line,) = [line for line in logs if line["event"] == "notice_read"]
+    assert (line["notice_id"], line["actor"]) == (str(row["notice_id"]), "ops:zz")
+
+
+async def test_what_was_done_about_a_task_is_kept_sealed(
+    desk: Desk, api: httpx2.AsyncClient
+) -> None:
+    await told(desk, FailureClass.DOCUMENT)
+    (task,) = await desk.rows(tables.tasks)
+    done = {"reason": "ZZTEST told Ana by phone"}
+    answer = await api.post(f"/v1/tasks/{task['id']}/done", json=done, headers=ACTOR)
+
+    assert answer.status_code == 200
+    (task,) = await desk.rows(tables.tasks)
+    assert task["done_reason"]
+    assert "ZZTEST" not in str(task)
+
+
+@pytest.mark.parametrize(
+    "query", ["clinic_id=%00", "cursor=zzz!", "limit=0", "state=lost", "referral_id=7"]
+)
 async def test_a_question_that_cannot_be_understood_is_refused(
     api: httpx2.AsyncClient, query: str
 ) -> None:

@@ -333,6 +333,19 @@ async def test_the_heartbeat_follows_the_clinics_own_term(desk: Desk, hours: int
     assert len(await desk.rows(tables.notices)) == 2
 
 
+async def test_the_heartbeat_of_news_that_came_late_counts_from_when_it_was_told(
+    desk: Desk,
+) -> None:
+    """Else the clinic would read the news and "nothing has changed" on the same morning."""
+    await desk.know()
+    desk.clock.advance(timedelta(days=2))
+    await desk.happen(PA, occurred_at=NOW)
+    await desk.pass_time(timedelta(hours=15))
+    assert len(await desk.rows(tables.notices)) == 1
+    await desk.pass_time(timedelta(hours=1))
+    assert len(await desk.rows(tables.notices)) == 2
+
+
 async def test_two_authorizations_of_one_referral_have_a_heartbeat_each(desk: Desk) -> None:
     await desk.know()
     await desk.happen(PA)

@@ -11,6 +11,7 @@ from common.events.referral import (
     ReferralScheduled,
 )
 from notifications.ports import FailureClass
+from notifications.store import notices
 
 STORY: tuple[type[ReferralEvent], ...] = (ReferralReceived, ReferralScheduled, ReferralActivated)
 
@@ -63,3 +64,17 @@ async def test_emr_bridge_is_given_notices_in_order_without_waiting_for_its_answ
         "referral_scheduled",
         "referral_activated",
     ]
+
+
+async def test_an_attempt_that_nobody_waits_for_any_more_does_not_leave(desk: Desk) -> None:
+    """INVARIANT: the last look before patient data leaves is at the notice itself."""
+    await desk.know()
+    await desk.happen(ReferralReceived)
+    (row,) = await desk.deliveries()
+    async with desk.runtime.db.begin() as tx:
+        await notices.confirm(tx, row["notice_id"], by=row["id"], at=desk.clock())
+
+    await desk.send_faxes()
+
+    assert desk.gateway.sent == []
+    assert await desk.states() == [("fax", "withdrawn")]

@@ -11,7 +11,6 @@ from common.events.clinic import (
     PromiseTerm,
 )
 from common.events.notification import ChannelName
-from common.events.people import Contact
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,6 @@ class Clinic:
     hl7_links: tuple[Hl7Link, ...] = ()
     promises: dict[PromiseKind, PromiseTerm] = field(default_factory=dict)
     baa_signed_on: date | None = None
-    contacts: tuple[Contact, ...] = field(default=(), repr=False)
 
     @property
     def fax_number(self) -> str | None:

@@ -36,6 +36,9 @@ async def endanger(tx: Transaction, promise_id: UUID, *, means: Means, now: date
     row = await promises.move(tx, promise_id, PromiseState.AT_RISK)
     if row is None:
         return
+    if row["notice_id"] != notice["id"]:
+        # Handed over to a newer notice while we waited for the older one.
+        notice = await notices.lock(tx, row["notice_id"])
     await outbox.append(tx, PromiseAtRisk.model_validate(promises.facts(row, now)), now=now)
     metrics.promises.labels(row["kind"], "at_risk").inc()
     log.warning("promise_at_risk", promise_id=str(promise_id), kind=row["kind"])

@@ -88,7 +88,6 @@ def _clinic(facts: ClinicChanged, card: ClinicCard, standing: dict[str, Any]) ->
         hl7_links=facts.hl7_links,
         promises=dict(facts.promises),
         baa_signed_on=facts.baa_signed_on,
-        contacts=card.contacts,
         **standing,
     )
 

@@ -3,6 +3,7 @@
 Sinch signs no webhook, so nothing that it posts is believed: every answer comes from a read.
 """
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ BASE_URL: Final = "https://fax.api.sinch.com"
 LABEL: Final = "our_id"
 HEADER_LIMIT: Final = 50
 PAGE_SIZE: Final = 100
+PATIENCE_SECONDS: Final = 60.0
+"""For one request in all: the client's own time-outs begin anew with every byte that trickles in."""
 CLOCKS_MAY_DIFFER_BY: Final = timedelta(minutes=5)
 SAYS_NOTHING: Final = frozenset({500, 502, 504})
 """A fault inside, or an answer that a proxy lost: the fax may have been taken all the same."""
@@ -117,7 +120,13 @@ class SinchGateway:
 
     async def _ask(self, method: str, path: str, **more: Any) -> httpx2.Response:
         credentials = (self._account.key_id, self._account.key_secret)
-        return await self._http.request(method, self._faxes + path, auth=credentials, **more)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await self._http.request(
+                    method, self._faxes + path, auth=credentials, **more
+                )
+        except TimeoutError as error:
+            raise httpx2.ReadTimeout("the answer took too long in all") from error
 
 
 def _order(fax: OutgoingFax, account: SinchAccount) -> dict[str, Any]:

@@ -69,7 +69,6 @@ def fax_status(fax: dict[str, Any]) -> FaxStatus:
         state,
         failure=classify(error_type, code, pages_ok=pages_ok or 0, pages=pages or 0),
         code=f"{error_type}/{code}",
-        text=fax.get("errorMessage"),
         pages_ok=pages_ok,
     )
 
