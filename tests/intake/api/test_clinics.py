@@ -1,5 +1,7 @@
 """Registering and reading clinics over HTTP."""
 
+import re
+
 import pytest
 from tests.intake.builders import clinic_json, opened
 
@@ -116,3 +118,12 @@ async def test_an_unknown_clinic_is_not_found(http):
 @pytest.mark.parametrize("clinic_id", ["-x", "a b", "x" * 65])
 async def test_an_id_that_cannot_stand_in_a_path_is_refused(http, clinic_id):
     assert (await put(http, clinic_id)).status_code == 422
+
+
+async def test_opening_hours_are_documented_as_they_are_told(http):
+    told = (await put(http)).json()["opening_hours"][0]
+    schemas = (await http.get("/openapi.json")).json()["components"]["schemas"]
+    documented = schemas["OpeningHoursIn"]["properties"]
+    for name in ("opens", "closes"):
+        assert "format" not in documented[name]
+        assert re.fullmatch(documented[name]["pattern"], told[name])

@@ -44,6 +44,13 @@ async def test_a_form_gives_the_document_its_name(http, url, submitted):
     assert (timeline[-1]["what"], timeline[-1]["text"]) == ("document.added", "Document added")
 
 
+async def test_a_document_is_read_through_its_own_referral_only(http, url, submitted):
+    kept = (await send(http, url, PDF, "application/pdf")).json()
+    other = await http.post("/v1/referrals", json={"clinic_id": "lakeside"})
+    elsewhere = await http.get(f"{other.json()['links']['documents']}/{kept['id']}")
+    assert elsewhere.status_code == 404
+
+
 async def test_the_same_bytes_are_one_document(http, url):
     first = await send(http, url, PDF, "application/pdf")
     again = await send(http, url, PDF, "application/pdf")

@@ -5,7 +5,7 @@ import base64
 import json
 
 import pytest
-from tests.intake.builders import opened, submission_json
+from tests.intake.builders import clinic_json, opened, submission_json
 
 from common.events.referral import InformationNeeded, ReferralReceived
 
@@ -236,6 +236,21 @@ async def test_the_same_patient_and_drug_is_a_new_referral_that_names_the_other(
     assert [(r["reason"], r["referral_id"]) for r in reviews] == [
         ("duplicate_of_open_referral", body["id"])
     ]
+
+
+async def test_a_duplicate_is_known_also_after_a_move(http, submitted):
+    await http.post(f"{submitted['links']['self']}/accept")
+    body = (await post(http, external_ids=[])).json()
+    assert [f["related"] for f in body["findings"]] == [submitted["code"]]
+
+
+async def test_what_another_clinic_sends_is_no_repeat_and_no_duplicate(http, submitted):
+    """INVARIANT: no clinic learns of, or writes to, another clinic's referral."""
+    await http.put("/v1/clinics/riverside", json=clinic_json())
+    other = await post(http, clinic_id="riverside")
+    body = other.json()
+    assert (other.status_code, body["clinic_id"], body["findings"]) == (201, "riverside", [])
+    assert (await http.get(submitted["links"]["self"])).json() == submitted
 
 
 async def test_another_drug_or_birth_date_is_no_duplicate(http, submitted):

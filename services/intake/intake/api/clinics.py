@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints, WithJsonSchema
 
 from common.dependencies import Now, Read, Tx
 from common.errors import FieldError, Invalid
@@ -34,12 +34,18 @@ Name = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NO_NUL),
 ]
 
+CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
+LocalTime = Annotated[
+    time, WithJsonSchema({"type": "string", "pattern": CLOCK, "examples": ["08:00"]})
+]
+"""A time on the clinic's wall: no `format: time`, which RFC 3339 gives an offset."""
+
 
 class OpeningHoursIn(OpeningHours, Strict):
     """When the clinic is open on a weekday (0 = Monday), in its own time."""
 
-    opens: time
-    closes: time
+    opens: LocalTime
+    closes: LocalTime
 
 
 class FaxNumberIn(FaxNumber, Strict):
