@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from common.sealing import KEY_BYTES, parse_keys
+from embedded.cli.client import URL_VARIABLE
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "compose"
@@ -19,6 +20,11 @@ FILE = FOLDER / "compose.yaml"
 COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text())
 SERVICES = COMPOSE["services"]
 OURS = {name: told for name, told in SERVICES.items() if told["image"].startswith("referral-loop/")}
+
+CLI_VARIABLES = {
+    URL_VARIABLE.format(name.replace("-", "_").upper())
+    for name in ("intake", "emr-bridge", "notifications")
+}
 
 
 def test_the_file_is_what_the_compose_specification_says():
@@ -43,7 +49,14 @@ def test_our_containers_are_given_settings_that_their_service_reads(name, settin
     service = OURS[name]["image"].removeprefix("referral-loop/").partition(":")[0]
     every = frozenset().union(*settings_of.values())
     readable = settings_of.get(service, every)
-    assert set(OURS[name]["environment"]) <= readable
+    asked = set(OURS[name]["environment"])
+    assert asked <= readable | (CLI_VARIABLES if service == "cli" else set())
+
+
+def test_the_command_line_finds_each_service_at_its_port(ports):
+    told = SERVICES["cli"]["environment"]
+    found = {url: told[url] for url in CLI_VARIABLES}
+    assert sorted(found.values()) == sorted(f"http://{name}:{port}" for name, port in ports.items())
 
 
 def test_each_service_has_a_database_of_its_own_and_the_shared_log():

@@ -16,6 +16,9 @@ TIMEOUT_SECONDS = 30.0
 LARGEST_PAGE = 200
 EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - where a service listens, not where we call
 
+URL_VARIABLE = "REFERRAL_LOOP_{}_URL"
+TOKEN_VARIABLE = "REFERRAL_LOOP_TOKEN"  # noqa: S105 - a variable's name
+
 Params = Mapping[str, str | int | None]
 
 
@@ -29,8 +32,8 @@ class Api:
     @property
     def base(self) -> str:
         """Where it answers, without a slash at the end."""
-        variable = f"REFERRAL_LOOP_{self._prefix}_URL"
-        told = self.url or os.environ.get(variable) or f"{embedded_url()}/{self.service}"
+        known = self.url or os.environ.get(URL_VARIABLE.format(self._prefix))
+        told = known or f"{embedded_url()}/{self.service}"
         return told.rstrip("/")
 
     def get(self, path: str, params: Params | None = None) -> Any:
@@ -84,7 +87,7 @@ class Api:
         return self.service.replace("-", "_").upper()
 
     def _authorization(self) -> dict[str, str]:
-        names = ("REFERRAL_LOOP_TOKEN", f"{self._prefix}_API_TOKEN", "EMBEDDED_API_TOKEN")
+        names = (TOKEN_VARIABLE, f"{self._prefix}_API_TOKEN", "EMBEDDED_API_TOKEN")
         token = next((os.environ[name] for name in names if os.environ.get(name)), None)
         return {"Authorization": f"Bearer {token}"} if token else {}
 
