@@ -1,12 +1,15 @@
 """What every test may ask for: fresh databases, a log, keys, and a clock that stands until it is moved."""
 
 import base64
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import MetaData
+from tests.servers.clones import Clones
+from tests.servers.postgresql import PostgresServer
 
 from common.database import Database
 from common.eventlog.sqlite import SqliteEventLog
@@ -51,18 +54,37 @@ def db_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def make_database(tmp_path: Path) -> AsyncGenerator[MakeDatabase]:
+async def make_database(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncGenerator[MakeDatabase]:
+    """Make databases with all tables: files of SQLite, or with TEST_DATABASE=postgresql on a server."""
     opened: list[Database] = []
+    cloned = request.getfixturevalue("clones") if on_postgresql() else None
 
     async def make(metadata: MetaData) -> Database:
-        db = Database(f"sqlite+aiosqlite:///{tmp_path / f'service-{len(opened)}.db'}")
+        if cloned is not None:
+            db = Database(await cloned.clone(metadata))
+        else:
+            db = Database(f"sqlite+aiosqlite:///{tmp_path / f'service-{len(opened)}.db'}")
+            await db.create_all(metadata)
         opened.append(db)
-        await db.create_all(metadata)
         return db
 
     yield make
     for db in opened:
         await db.close()
+        if cloned is not None:
+            await cloned.drop(db.url)
+
+
+def on_postgresql() -> bool:
+    """Whether this run wants PostgreSQL where it is free to choose."""
+    return os.environ.get("TEST_DATABASE", "sqlite") == "postgresql"
+
+
+@pytest.fixture(scope="session")
+def clones(postgresql: PostgresServer) -> Clones:
+    return Clones(postgresql)
 
 
 @pytest.fixture

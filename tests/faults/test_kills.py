@@ -6,11 +6,13 @@ REFERRAL_LOOP_SEED chooses other moments and places, REFERRAL_LOOP_KILLS how man
 import asyncio
 import os
 import random
+from typing import Any
 
 from tests.faults.balance import SEED, balance
 from tests.faults.conftest import World
 from tests.system.books import SERVICES
 from tests.system.traffic import Traffic
+from tests.system.trio import Replica
 
 KILLS = int(os.environ.get("REFERRAL_LOOP_KILLS", "6"))
 
@@ -71,40 +73,34 @@ async def test_nothing_is_sent_twice_when_a_service_dies_while_the_far_side_answ
         world.trio.replicas[service] for service in ("notifications", "emr-bridge")
     )
     traffic = Traffic(pause=0.1)
-    send, keep, take = world.gateway.send, world.emr._keep, world.hook.script.take
-
-    async def taken_by_the_gateway(*arguments):
-        world.gateway.send = send
-        faxes = await send(*arguments)
-        notifications.kill_now()
-        return faxes
-
-    def taken_by_the_emr(message):
-        world.emr._keep = keep
-        bridge.kill_now()
-        return keep(message)
-
-    def taken_by_the_receiver():
-        world.hook.script.take = take
-        notifications.kill_now()
-        return take()
-
     async with traffic.running(world.trio):
-        for far_side, method, deadly, victim in (
-            (world.gateway, "send", taken_by_the_gateway, notifications),
-            (world.emr, "_keep", taken_by_the_emr, bridge),
-            (world.hook.script, "take", taken_by_the_receiver, notifications),
+        for far_side, method, sender in (
+            (world.gateway, "send", notifications),
+            (world.emr, "_keep", bridge),
+            (world.hook.script, "take", notifications),
         ):
-            setattr(far_side, method, deadly)
-            assert await victim.died(seconds=REACHED_WITHIN), method
-            await world.trio.restart(victim)
+            kill_at_the_next(far_side, method, sender)
+            assert await sender.died(seconds=REACHED_WITHIN), method
+            await world.trio.restart(sender)
     await balance(world, traffic, kills=3)
+
+
+def kill_at_the_next(far_side: Any, method: str, sender: Replica) -> None:
+    """Have a stand-in take one more thing, of which its sender hears nothing any more."""
+    honest = getattr(far_side, method)
+
+    def take(*arguments: Any) -> Any:
+        setattr(far_side, method, honest)
+        sender.kill_now()
+        return honest(*arguments)
+
+    setattr(far_side, method, take)
 
 
 async def test_nothing_is_lost_when_services_are_killed_at_random(world: World):
     """INVARIANT: no moment is unsafe."""
     chance = random.Random(SEED)
-    traffic = Traffic()
+    traffic = Traffic(pause=0.1)
     async with traffic.running(world.trio):
         for _ in range(KILLS):
             await asyncio.sleep(chance.uniform(0.2, 1.5))

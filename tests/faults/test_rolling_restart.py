@@ -8,7 +8,7 @@ async def test_a_rolling_restart_under_load_loses_nothing(world_of):
     """INVARIANT: a replica that is told to stop finishes what it began; the other takes its partitions,
     its leases and its turn at the relay."""
     world = await world_of(2)
-    traffic = Traffic(pause=0.05)
+    traffic = Traffic(pause=0.2)
     codes = []
     async with traffic.running(world.trio):
         for replica in world.trio.everyone:

@@ -29,7 +29,7 @@ NOT_ROOT = "nobody"
 SETTINGS = {
     "fsync": "off",  # a commit survives kill -9 without it; only a loss of power would undo it
     "full_page_writes": "off",
-    "max_connections": "60",
+    "max_connections": "100",
     "shared_buffers": "32MB",
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",

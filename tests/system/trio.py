@@ -116,6 +116,8 @@ class Replica:
     port: int = field(default_factory=free_port)
     mllp_port: int = field(default_factory=free_port)
     process: asyncio.subprocess.Process | None = None
+    serves: bool = False
+    """Whether it said that it is ready, and was not told to stop since: whom a load balancer asks."""
 
     @property
     def url(self) -> str:
@@ -152,6 +154,7 @@ class Replica:
                     raise AssertionError(f"it ended: {self.log.read_text()[-2000:]}")
                 with contextlib.suppress(httpx2.TransportError):
                     if (await client.get(f"{self.url}/readyz")).status_code == 200:
+                        self.serves = True
                         return
                 await asyncio.sleep(0.05)
 
@@ -164,6 +167,7 @@ class Replica:
     def kill_now(self) -> None:
         """Pull the plug, without waiting: for a stand-in in the middle of an answer."""
         assert self.process is not None
+        self.serves = False
         if self.is_up:
             with contextlib.suppress(ProcessLookupError):
                 self.process.send_signal(signal.SIGKILL)
@@ -171,6 +175,7 @@ class Replica:
     async def stop(self) -> int:
         """Ask it to stop; return its exit code."""
         assert self.process is not None
+        self.serves = False
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(40):
@@ -218,7 +223,7 @@ class Trio:
 
     @property
     def mllp_port(self) -> int:
-        """Where one of the bridges that are up listens."""
+        """Where one of the bridges listens, one after the other."""
         return self._one_of("emr-bridge").mllp_port
 
     async def prepare(self) -> None:
@@ -285,7 +290,11 @@ class Trio:
 
     def _one_of(self, service: str) -> Replica:
         replicas: Sequence[Replica] = self.replicas[service]
-        up = [replica for replica in replicas if replica.is_up] or replicas
+        up = (
+            [r for r in replicas if r.serves and r.is_up]
+            or [r for r in replicas if r.is_up]
+            or replicas
+        )
         return up[next(self._turns) % len(up)]
 
 

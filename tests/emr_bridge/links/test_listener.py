@@ -11,17 +11,50 @@ from emr_bridge.store.tables import messages
 from emr_bridge.transports.framer import framed
 from emr_bridge.transports.mllp import Limits
 
-POISON = """
-CREATE TRIGGER poison BEFORE INSERT ON messages WHEN NEW.control_id = 'POISON'
-BEGIN SELECT RAISE(ABORT, 'poison'); END
-"""
-
-COMMIT_BREAKER = (
+POISON = {
+    "sqlite": (
+        (
+            "CREATE TRIGGER poison BEFORE INSERT ON messages WHEN NEW.control_id = 'POISON' "
+            "BEGIN SELECT RAISE(ABORT, 'poison'); END"
+        ),
+    ),
+    "postgresql": (
+        (
+            "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'poison'; END $$"
+        ),
+        (
+            "CREATE TRIGGER poison BEFORE INSERT ON messages FOR EACH ROW "
+            "WHEN (NEW.control_id = 'POISON') EXECUTE FUNCTION poison()"
+        ),
+    ),
+}
+BREAKER = (
     "CREATE TABLE nowhere (id INTEGER PRIMARY KEY)",
     "CREATE TABLE breaker (id INTEGER REFERENCES nowhere(id) DEFERRABLE INITIALLY DEFERRED)",
-    "CREATE TRIGGER break_commit AFTER INSERT ON messages BEGIN INSERT INTO breaker VALUES (1); END",
 )
+COMMIT_BREAKER = {
+    "sqlite": (
+        *BREAKER,
+        "CREATE TRIGGER break_commit AFTER INSERT ON messages BEGIN INSERT INTO breaker VALUES (1); END",
+    ),
+    "postgresql": (
+        *BREAKER,
+        (
+            "CREATE FUNCTION break_commit() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN INSERT INTO breaker VALUES (1); RETURN NULL; END $$"
+        ),
+        (
+            "CREATE TRIGGER break_commit AFTER INSERT ON messages FOR EACH ROW "
+            "EXECUTE FUNCTION break_commit()"
+        ),
+    ),
+}
 """Every statement succeeds, the COMMIT itself fails."""
+MENDED = {
+    "sqlite": "DROP TRIGGER break_commit",
+    "postgresql": "DROP TRIGGER break_commit ON messages",
+}
 
 
 async def run_sql(runtime, *statements):
@@ -38,13 +71,13 @@ async def test_a_message_is_answered_and_kept(runtime):
 
 async def test_when_the_commit_fails_the_sender_hears_ar_207_and_nothing_is_kept(runtime):
     """INVARIANT: an AA leaves only after the commit; answering before it breaks this."""
-    await run_sql(runtime, *COMMIT_BREAKER)
+    await run_sql(runtime, *COMMIT_BREAKER[runtime.db.dialect])
     async with listening(runtime) as listener, connected(listener) as peer:
         answer = await peer.ask(referral())
         assert verdict(answer) == ("AR", "M-1")
         assert b"|207^" in answer
         assert await rows_of(runtime, messages) == []
-        await run_sql(runtime, "DROP TRIGGER break_commit")
+        await run_sql(runtime, MENDED[runtime.db.dialect])
         assert verdict(await peer.ask(referral())) == ("AA", "M-1")
 
 
@@ -56,7 +89,7 @@ async def test_at_the_moment_of_the_aa_the_message_is_already_committed(runtime)
 
 
 async def test_one_poisonous_message_fails_alone_and_the_batch_is_kept(runtime):
-    await run_sql(runtime, POISON)
+    await run_sql(runtime, *POISON[runtime.db.dialect])
     ids = [f"M-{number}" for number in range(10)]
     ids.insert(5, "POISON")
     async with listening(runtime) as listener, connected(listener) as peer:
