@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import structlog
 from tests.system.whole import free_port
 from typer.testing import CliRunner, Result
 
@@ -63,6 +64,13 @@ def referral(clinic_id: str) -> dict[str, Any]:
         },
         "medication": {"text": "ZZTESTDRUG 40 mg"},
     }
+
+
+@pytest.fixture(autouse=True)
+def log_to_nobody() -> Iterator[None]:
+    """Forget the stream that a command logged to: it is closed with the command."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
-import structlog
 import typer
 from sqlalchemy import RowMapping
 
@@ -18,8 +17,6 @@ from embedded.cli.events import withheld
 from embedded.cli.options import Actor, AsJson, Named, Yes
 from embedded.cli.output import FAILED, NOTHING_TO_DO, PARTIAL, err, fail, show_one, show_rows
 from embedded.system import Overrides, compose, of_name
-
-log = structlog.get_logger()
 
 app = typer.Typer(
     help="Records that were set aside. Asks each service's database by its setting.",
@@ -162,5 +159,4 @@ async def _replay(service: Service, letter_id: UUID, *, by: str, reason: str) ->
             await deadletter.replay(tx, letter_id, handlers, by=by, reason=reason, now=now)
     except Exception as error:  # noqa: BLE001 - the cause is still there: told, and the letter waits on
         return code_of(error)
-    log.info("dead_letter_replayed", service=service.name, message_id=str(letter_id))
     return "replayed"

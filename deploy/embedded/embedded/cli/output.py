@@ -1,11 +1,9 @@
 """How commands print and end: a table for people, JSON for programs, errors on stderr."""
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import structlog
 import typer
 from pydantic import ValidationError
 from rich.console import Console
@@ -13,6 +11,7 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 from typer.core import TyperGroup
 
+from common import logs
 from common.errors import ReferralLoopError
 
 out = Console()
@@ -82,8 +81,8 @@ class Commands(TyperGroup):
     """The outermost command: an expected failure of any command is a sentence, not a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was asked for."""
-        _log_to_stderr()
+        """Run the command that was asked for; what it logs goes to stderr, and `serve` says more."""
+        logs.configure(level="warning", form="console")
         try:
             return super().invoke(ctx)
         except ReferralLoopError as error:
@@ -95,9 +94,3 @@ class Commands(TyperGroup):
             told = type(getattr(error, "orig", None) or error).__name__
             hint = "is the address right, and was `referral-loop migrate` run?"
             raise fail(f"a database or the event log did not answer ({told}): {hint}") from error
-
-
-def _log_to_stderr() -> None:
-    """Keep what handlers log apart from what a command prints; `serve` configures its own."""
-    if not structlog.is_configured():
-        structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
