@@ -49,8 +49,15 @@ def sealer() -> Sealer:
 
 
 @pytest.fixture
-def db_url(tmp_path: Path) -> str:
-    return f"sqlite+aiosqlite:///{tmp_path / 'service.db'}"
+async def db_url(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncGenerator[str]:
+    """The URL of a database without tables, of the same kind as those of `make_database`."""
+    if not on_postgresql():
+        yield f"sqlite+aiosqlite:///{tmp_path / 'service.db'}"
+        return
+    cloned: Clones = request.getfixturevalue("clones")
+    url = await cloned.empty()
+    yield url
+    await cloned.drop(url)
 
 
 @pytest.fixture

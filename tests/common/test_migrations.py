@@ -2,7 +2,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from tests.common.sample import metadata
 
 from common import migrations
@@ -41,6 +41,6 @@ async def test_upgrading_twice_changes_nothing(db):
 
 async def test_a_migration_that_fails_leaves_the_database_as_it_was(db):
     """INVARIANT: a migration is one transaction. Broken by a history that commits for itself."""
-    with pytest.raises(OperationalError):
+    with pytest.raises(DBAPIError):
         await migrations.upgrade(db, BROKEN)
     assert await tables(db) == set()

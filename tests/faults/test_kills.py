@@ -43,7 +43,7 @@ REACHED_WITHIN = 20.0
 async def test_nothing_is_lost_when_a_service_dies_between_two_steps(world: World):
     """INVARIANT: at whatever place a process ends, the next one goes on from what was committed."""
     chance = random.Random(SEED)
-    traffic = Traffic(pause=0.1)
+    traffic = Traffic(pause=0.2)
     async with traffic.running(world.trio):
         chains = [die_at_each(world, service, places, chance) for service, places in PLACES.items()]
         lived_through = await asyncio.gather(*chains)
@@ -72,7 +72,7 @@ async def test_nothing_is_sent_twice_when_a_service_dies_while_the_far_side_answ
     (notifications,), (bridge,) = (
         world.trio.replicas[service] for service in ("notifications", "emr-bridge")
     )
-    traffic = Traffic(pause=0.1)
+    traffic = Traffic(pause=0.2)
     async with traffic.running(world.trio):
         for far_side, method, sender in (
             (world.gateway, "send", notifications),
@@ -100,7 +100,7 @@ def kill_at_the_next(far_side: Any, method: str, sender: Replica) -> None:
 async def test_nothing_is_lost_when_services_are_killed_at_random(world: World):
     """INVARIANT: no moment is unsafe."""
     chance = random.Random(SEED)
-    traffic = Traffic(pause=0.1)
+    traffic = Traffic(pause=0.2)
     async with traffic.running(world.trio):
         for _ in range(KILLS):
             await asyncio.sleep(chance.uniform(0.2, 1.5))

@@ -13,7 +13,7 @@ POSTGRESQL_AWAY = 2.0
 async def test_nothing_is_lost_when_kafka_is_killed_and_comes_back(world: World):
     """INVARIANT: without its log a service goes on answering; what it has to tell waits in its outbox."""
     kafka = world.trio.ground.kafka
-    traffic = Traffic(pause=0.1)
+    traffic = Traffic(pause=0.2)
     async with traffic.running(world.trio):
         await asyncio.sleep(2)
         await asyncio.to_thread(kafka.kill)
@@ -31,7 +31,7 @@ async def test_nothing_is_lost_when_postgresql_is_killed_and_comes_back(world: W
     """INVARIANT: what was answered was committed; what was not is sent again; no service dies of it."""
     server = world.trio.ground.postgresql.local
     assert server is not None
-    traffic = Traffic(pause=0.1)
+    traffic = Traffic(pause=0.2)
     async with traffic.running(world.trio):
         await asyncio.sleep(2)
         server.kill()

@@ -23,6 +23,10 @@ class Clones:
         template = self.templates.get(id(metadata)) or await self._template(metadata)
         return self.server.url_of(await self._copy_of(template))
 
+    async def empty(self) -> str:
+        """Return the URL of a fresh database without tables."""
+        return self.server.url_of(await self._copy_of("template0"))
+
     async def drop(self, url: str) -> None:
         """Give the room back, whoever is still connected."""
         await self._do(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
