@@ -249,17 +249,6 @@ async def test_a_promise_is_followed_to_its_end_and_stays_there(http, submitted,
     assert view["version"] == 1
 
 
-async def test_a_promise_that_a_newer_notice_replaced_is_superseded_for_good(http, submitted, hear):
-    promise, referral = new_id(), submitted["id"]
-    await hear(a_promise(notification.Promised, referral, promise))
-    await hear(a_promise(notification.PromiseSuperseded, referral, promise))
-    await hear(a_promise(notification.PromiseAtRisk, referral, promise))
-    view = (await http.get(submitted["links"]["self"])).json()
-    timeline = (await http.get(submitted["links"]["timeline"])).json()
-    assert [p["state"] for p in view["promises"]] == ["superseded"]
-    assert timeline[2]["text"].startswith("Promise superseded: referral received")
-
-
 async def test_a_late_first_word_of_a_promise_does_not_undo_its_end(http, submitted, hear):
     promise = new_id()
     await hear(a_promise(notification.PromiseBroken, submitted["id"], promise))

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
+from common import problems
 from common.http import measured, readiness
 from common.service import Service
 
@@ -20,6 +21,7 @@ documentation:</p><ul>{links}</ul><p><a href="/readyz">Is it ready?</a> ·
 def root_api(services: Sequence[Service]) -> FastAPI:
     """Return an API with every service's API mounted below `/<service>`."""
     api = FastAPI(title="Referral Loop", docs_url=None, redoc_url=None, openapi_url=None)
+    problems.install(api)
     links = "".join(
         f'<li><a href="/{escape(s.name)}/docs">{escape(s.api.title)}</a></li>' for s in services
     )

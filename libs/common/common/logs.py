@@ -12,6 +12,7 @@ import structlog
 ALLOWED = frozenset(
     [
         "event",
+        "actor",
         "level",
         "timestamp",
         "service",

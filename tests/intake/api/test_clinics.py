@@ -71,7 +71,7 @@ async def test_a_stale_etag_is_refused(http):
 
 async def test_clinics_are_listed_page_by_page(http):
     for name in ("c", "a", "b"):
-        await put(http, name)
+        await put(http, name, hl7_links=[])
     first = (await http.get("/v1/clinics?limit=2")).json()
     second = (await http.get(first["next"])).json()
     assert [c["id"] for c in first["items"] + second["items"]] == ["a", "b", "c"]
@@ -109,6 +109,20 @@ async def test_a_clinic_that_cannot_be_used_is_refused_at_its_field(http, events
     answer = await put(http, **changes)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
     assert await events() == []
+
+
+async def test_two_clinics_cannot_have_the_same_emr_sender(http, events):
+    """INVARIANT: a sender is one clinic's, or patients would be filed, and told, under another."""
+    link = {"id": "a", "sending_application": "EMR", "sending_facility": "North"}
+    await put(http, "north", hl7_links=[link])
+    same = link | {"sending_facility": " NORTH "}
+    refused = await put(http, "south", hl7_links=[same])
+    assert refused.status_code == 409
+    assert refused.json()["errors"] == [
+        {"pointer": "/hl7_links/0", "detail": "clinic north has this sender"}
+    ]
+    assert (await http.get("/v1/clinics/south")).status_code == 404
+    assert len(await events()) == 1
 
 
 async def test_an_unknown_clinic_is_not_found(http):

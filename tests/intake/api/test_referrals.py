@@ -246,7 +246,7 @@ async def test_a_duplicate_is_known_also_after_a_move(http, submitted):
 
 async def test_what_another_clinic_sends_is_no_repeat_and_no_duplicate(http, submitted):
     """INVARIANT: no clinic learns of, or writes to, another clinic's referral."""
-    await http.put("/v1/clinics/riverside", json=clinic_json())
+    await http.put("/v1/clinics/riverside", json=clinic_json(hl7_links=[]))
     other = await post(http, clinic_id="riverside")
     body = other.json()
     assert (other.status_code, body["clinic_id"], body["findings"]) == (201, "riverside", [])

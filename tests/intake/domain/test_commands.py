@@ -7,6 +7,7 @@ import pytest
 from tests.intake.builders import NOW, a_referral, an_appointment, an_authorization
 
 from common.errors import Conflict, IllegalMove
+from common.events.referral import InformationNeeded
 from common.ids import new_id
 from intake.domain import authorizing, endings, holds, information, progress, scheduling, shipment
 from intake.domain.authorizing import PaChange
@@ -264,7 +265,9 @@ def test_a_question_of_staff_stays_open_beside_a_correction():
     after, (_, needed) = information.provide(
         asked, answered=[], missing=["b"], is_asked=True, now=NOW
     )
+    assert after.asked_at
     assert (after.status, after.asked_at.status) == ("information_needed", "accepted")
+    assert isinstance(needed, InformationNeeded)
     assert needed.missing == ("question",)
 
 

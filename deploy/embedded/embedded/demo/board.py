@@ -22,7 +22,6 @@ FATES = {
     "broken": "[red]BROKEN[/red]",
     "at_risk": "[yellow]at risk[/yellow]",
     "open": "running",
-    "superseded": "[dim]replaced[/dim]",
 }
 
 

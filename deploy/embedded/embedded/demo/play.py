@@ -160,7 +160,7 @@ def _verdict(told: Sequence[Update], referrals: int, outside: Outside) -> list[s
     faults = [
         f"{u.notice['clinic_id']} {u.notice['name']}: promise {u.promise['state']}"
         for u in told
-        if u.promise and u.promise["state"] not in {"kept", "superseded"}
+        if u.promise and u.promise["state"] != "kept"
     ]
     faults += [
         f"{u.notice['clinic_id']} {u.notice['name']}: not confirmed" for u in told if not u.settled

@@ -64,12 +64,6 @@ class PromiseBroken(PromiseEvent):
     type: ClassVar[str] = "promise.broken.v1"
 
 
-class PromiseSuperseded(PromiseEvent):
-    """Nothing is owed any more: a newer notice took its place, or there is nothing to tell."""
-
-    type: ClassVar[str] = "promise.superseded.v1"
-
-
 class DeliveryEvent(NotificationEvent):
     """A delivery of one notice by one channel ended."""
 

@@ -88,7 +88,7 @@ class PromiseOut(Out):
 
     id: UUID
     kind: str
-    state: str = Field(description="promised, at_risk, kept, broken or superseded")
+    state: str = Field(description="promised, at_risk, kept or broken")
     notice_id: UUID | None
     started_at: AwareDatetime
     due_at: AwareDatetime

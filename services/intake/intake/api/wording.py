@@ -56,7 +56,6 @@ MADE: Mapping[str, Callable[[Facts], str]] = {
     "promise.at_risk.v1": _promise("at risk"),
     "promise.kept.v1": _promise("kept"),
     "promise.broken.v1": _promise("broken"),
-    "promise.superseded.v1": _promise("superseded"),
     "notification.delivered.v1": lambda facts: (
         f"Clinic told by {facts['channel']}: {_words(facts['notice'])}"
     ),

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Literal
 from zoneinfo import available_timezones
 
-from common.errors import FieldError, Invalid
+from common.errors import Conflict, FieldError, Invalid
 from common.events.clinic import (
     ClinicChanged,
     FaxNumber,
@@ -26,6 +26,12 @@ COORDINATOR = "referral_coordinator"
 def _time_zones() -> frozenset[str]:
     """Return every IANA name; asking the tz database each time would cost milliseconds per clinic."""
     return frozenset(available_timezones())
+
+
+def sender_of(link: Hl7Link) -> str:
+    """Return by what an EMR is recognised: MSH-3 and MSH-4, where case and outer blanks do not count."""
+    names = (link.sending_application, link.sending_facility)
+    return "|".join(name.strip().casefold() for name in names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +82,19 @@ class Clinic:
         if self.webhook_secret is None and self.webhook_url == before.webhook_url:
             kept = replace(kept, webhook_secret=before.webhook_secret)
         return kept if kept == before else replace(kept, version=before.version + 1)
+
+    def refuse_senders_of_others(self, others: Mapping[str, str]) -> None:
+        """Refuse a link whose sender (key: `sender_of`, value: clinic id) is another clinic's.
+
+        One clinic's patients would be filed under the other, and its updates sent there.
+        """
+        taken = [
+            FieldError(f"/hl7_links/{place}", f"clinic {others[sender_of(link)]} has this sender")
+            for place, link in enumerate(self.hl7_links)
+            if sender_of(link) in others
+        ]
+        if taken:
+            raise Conflict("an EMR can be recognised as one clinic only", errors=taken)
 
     def coordinator(self) -> Contact | None:
         """Return whom to address when the sender is not known: the coordinator, else the first."""

@@ -16,7 +16,6 @@ from common.events.notification import (
     Promised,
     PromiseEvent,
     PromiseKept,
-    PromiseSuperseded,
 )
 from common.events.submission import Submission
 from intake.domain.commands import Command, refusal
@@ -44,7 +43,6 @@ PROMISE_STATES: dict[type[PromiseEvent], str] = {
     PromiseAtRisk: "at_risk",
     PromiseKept: "kept",
     PromiseBroken: "broken",
-    PromiseSuperseded: "superseded",
 }
 
 

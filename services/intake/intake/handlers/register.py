@@ -14,12 +14,16 @@ from intake.store import clinics
 async def put(
     tx: Transaction, desk: Desk, clinic: Clinic, *, versions: Versions | None, now: datetime
 ) -> tuple[Clinic, bool]:
-    """Keep a clinic; return it and whether it is new. The same again changes and tells nothing."""
+    """Keep a clinic; return it and whether it is new. The same again changes and tells nothing.
+
+    Raises Conflict for a link whose sender is another clinic's.
+    """
     before = await clinics.find(tx, desk.sealer, clinic.id)
     if versions is not None:
         _compare(before, versions)
     after = clinic.succeeding(before)
     if after != before:
+        after.refuse_senders_of_others(await clinics.senders_of_others(tx, clinic.id))
         await clinics.save(tx, desk.sealer, after, now=now)
         event = after.changed(now=now).with_sealed(desk.sealer, after.card())
         await outbox.append(tx, event, now=now)

@@ -9,14 +9,16 @@ from sqlalchemy import RowMapping, select, update
 
 from common.database import Transaction, insert_new
 from common.errors import ConcurrentUpdate, NotFound
+from common.events.clinic import Hl7Link
 from common.events.people import ClinicCard
 from common.sealing import Sealer
-from intake.domain.clinic import Clinic
+from intake.domain.clinic import Clinic, sender_of
 from intake.store import sealed
 from intake.store.tables import clinics as table
 
 FACTS: TypeAdapter[Clinic] = TypeAdapter(Clinic)
 CARD: TypeAdapter[ClinicCard] = TypeAdapter(ClinicCard)
+LINKS: TypeAdapter[tuple[Hl7Link, ...]] = TypeAdapter(tuple[Hl7Link, ...])
 
 
 async def find(tx: Transaction, sealer: Sealer, clinic_id: str) -> Clinic | None:
@@ -32,6 +34,16 @@ async def get(tx: Transaction, sealer: Sealer, clinic_id: str) -> Clinic:
     if clinic is None:
         raise NotFound("there is no clinic with this id")
     return clinic
+
+
+async def senders_of_others(tx: Transaction, clinic_id: str) -> dict[str, str]:
+    """Return the EMR senders that other clinics have, each with the clinic's id."""
+    query = select(table.c.id, table.c.content["hl7_links"]).where(table.c.id != clinic_id)
+    return {
+        sender_of(link): row.id
+        for row in await tx.execute(query)
+        for link in LINKS.validate_python(row[1] or ())
+    }
 
 
 async def is_registered(tx: Transaction, clinic_id: str) -> bool:

@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, select, update
 from common.database import Transaction, insert_new
 from intake.store.tables import promises as table
 
-ENDED = ("kept", "broken", "superseded")
+ENDED = ("kept", "broken")
 
 
 async def put(tx: Transaction, row: dict[str, Any]) -> None:
