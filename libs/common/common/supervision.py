@@ -10,13 +10,18 @@ import structlog
 
 from common import metrics
 from common.backoff import exponential
+from common.errors import Retry
 from common.service import Service
+from common.verdicts import is_outage
 from common.worker import Worker
 
 log = structlog.get_logger()
 
-LONGEST = timedelta(seconds=10)
-"""The longest wait: an outage of the log or the database ends without telling us."""
+LONGEST = timedelta(seconds=30)
+"""The longest wait after a fault of our own."""
+
+LONGEST_OUTAGE = timedelta(seconds=3)
+"""The longest wait for the log or the database, whose return nobody tells us."""
 
 CALM_SECONDS = 60.0
 """A worker that ran so long before it failed is started again soon, as if for the first time."""
@@ -45,12 +50,17 @@ async def _supervised(service: Service, worker: Worker) -> None:
         else:
             return
         failures = 1 if loop.time() - began > CALM_SECONDS else failures + 1
-        jitter = random.random()  # noqa: S311 - no secret
-        wait = exponential(failures, cap=LONGEST, jitter=jitter).total_seconds()
+        cap, jitter = _longest_wait(caught), random.random()  # noqa: S311 - no secret
+        wait = exponential(failures, cap=cap, jitter=jitter).total_seconds()
         metrics.worker_restarts.labels(service.name, worker.name).inc()
         told = {"service": service.name, "worker": worker.name, "attempts": failures}
         log.warning("worker_failed", seconds=round(wait, 3), exc_info=caught, **told)
         await asyncio.sleep(wait)
+
+
+def _longest_wait(error: BaseException) -> timedelta:
+    away = isinstance(error, Retry) or (isinstance(error, Exception) and is_outage(error))
+    return LONGEST_OUTAGE if away else LONGEST
 
 
 def _is_told_to_end() -> bool:
