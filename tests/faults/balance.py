@@ -21,6 +21,7 @@ async def balance(
     balanced = await settled(books)
     took = f"quiet {time.monotonic() - began:.0f} s after the last was sent"
     print(f"\nseed {SEED}: {counts(books, traffic, kills=kills)}; {took}")
-    assert wrongs(world, books, traffic) == but
+    found = wrongs(world, books, traffic)
+    assert found == but, found  # said in full: pytest explains only what stands in a test's file
     assert balanced, "it did not become quiet"
     assert "ZZTEST" not in world.trio.printed()
