@@ -21,6 +21,9 @@ from embedded import asyncapi, hl7_page
 from embedded.settings import Settings
 from embedded.system import Overrides, compose
 from intake.domain import diagram
+from intake.domain.commands import FROM
+from intake.domain.prior_authorization import NEXT_ACTOR, PaState
+from intake.domain.referral import WAITS, Status
 
 SETTINGS: Mapping[str, type[BaseSettings]] = {
     "All services": SharedSettings,
@@ -67,8 +70,30 @@ def machine_page() -> str:
     return (
         "# State machine\n\nGenerated from the tables in `services/intake/intake/domain/`.\n\n"
         f"## Referral\n\n```mermaid\n{diagram.referral()}```\n\n"
-        f"## Prior authorization\n\n```mermaid\n{diagram.prior_authorization()}```\n"
+        f"{_statuses()}\n"
+        f"## Prior authorization\n\n```mermaid\n{diagram.prior_authorization()}```\n\n{_pa_states()}"
     )
+
+
+def _statuses() -> str:
+    lines = ["| status | who must act | commands that it takes |", "|---|---|---|"]
+    for status in Status:
+        taken = ", ".join(f"`{command}`" for command, where in FROM.items() if status in where)
+        lines.append(f"| `{status}` | {WAITS[status]} | {taken or 'none: an end'} |")
+    lines.append("")
+    lines.append(
+        "In `prior_authorization` its state decides who must act; a refusal (409) names what is"
+    )
+    lines.append(
+        "allowed now, because some commands ask for more (an open authorization blocks a date)."
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _pa_states() -> str:
+    lines = ["| state | who must act |", "|---|---|"]
+    lines += [f"| `{state}` | {NEXT_ACTOR[state]} |" for state in PaState]
+    return "\n".join(lines) + "\n"
 
 
 def events_page() -> str:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -45,6 +46,7 @@ class System:
     api: FastAPI
     settings: Settings
     mllp: str
+    data_dir: Path
 
     @property
     def url(self) -> str:
@@ -74,7 +76,7 @@ class System:
             f"overview            {self.url}/",
             *(f"{s.name + ' API':19} {self.url}/{s.name}/docs" for s in self.services),
             f"MLLP                {self.mllp}",
-            "event topics        .venv/bin/referral-loop events tail",
+            f"event topics        DATA_DIR={self.data_dir} .venv/bin/referral-loop events tail",
         ]
 
 
@@ -127,4 +129,6 @@ def compose(
     api = root_api(services)
     if settings.api_token:
         api.add_middleware(BearerToken, token=settings.api_token)
-    return System(services, api, settings, f"{bridge.mllp_host}:{bridge.mllp_port}")
+    return System(
+        services, api, settings, f"{bridge.mllp_host}:{bridge.mllp_port}", shared.data_dir
+    )

@@ -105,7 +105,11 @@ async def _serve_alone(service: Service, settings: ServiceSettings) -> None:
 
 
 def until_stopped(running: Coroutine[Any, Any, None]) -> None:
-    """Run it in a loop of its own; a task that will not be cancelled does not keep the process."""
+    """Run it in a loop of its own; a task that will not be cancelled does not keep the process.
+
+    Files that it makes are for its own user only: they hold patients' data.
+    """
+    os.umask(0o077)
 
     async def bounded() -> None:
         await running

@@ -33,9 +33,11 @@ def build(settings: Settings, runtime: Runtime) -> Service:
         )
     listener = Listener(runtime, limits_of(settings))
     sender = sender_of(settings, runtime)
+    api = create.api(runtime)
+    api.state.checks["mllp"] = listener.check
     return Service(
         name="emr-bridge",
-        api=create.api(runtime),
+        api=api,
         runtime=runtime,
         migrations="emr_bridge.migrations",
         workers=[

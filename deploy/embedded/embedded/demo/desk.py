@@ -29,10 +29,11 @@ class Desk:
         """Let minutes of the story pass."""
         await asyncio.sleep(minutes * 60 / self.speed)
 
-    def at(self, *, days: int, hour: int) -> str:
-        """Return an hour (UTC) some days ahead in the story, as the API takes it."""
-        day = (self.clock() + timedelta(days=days)).replace(hour=hour, minute=0, second=0)
-        return day.replace(microsecond=0).isoformat()
+    def soon(self, *, minutes: int) -> str:
+        """Return a time some minutes ahead in the story, as the API takes it."""
+        return (
+            (self.clock() + timedelta(minutes=minutes)).replace(second=0, microsecond=0).isoformat()
+        )
 
     def day(self, *, days: int) -> str:
         """Return a date some days ahead."""

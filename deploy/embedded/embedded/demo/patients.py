@@ -69,8 +69,8 @@ def incomplete() -> Body:
         "prescriber": {"npi": "1245319590", "name": "Dr. Priya Natarajan", "phone": "+16175550100"},
         "contact": {"name": "Robert Chen", "role": "referral_coordinator"},
         "medication": {
-            "text": "secukinumab 150 mg/mL pen",
-            "sig": "300 mg monthly",
+            "text": "infliximab 100 mg vial",
+            "sig": "5 mg/kg every 8 weeks",
             "quantity": "2",
         },
         "diagnoses": [{"code": "L40.0", "text": "Psoriasis vulgaris"}],

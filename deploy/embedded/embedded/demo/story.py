@@ -69,10 +69,10 @@ async def denied_and_appealed(stage: Stage) -> None:
     until = {"effective_on": desk.day(days=0), "expires_on": desk.day(days=365)}
     await desk.authorize(referral, pa, "appeal_approved", authorization_number="A-4711", **until)
     await desk.pause(10)
-    when, where = desk.at(days=2, hour=16), "12 Example Street, Chicago"
+    when, where = desk.soon(minutes=20), "12 Example Street, Chicago"
     await desk.do(referral, "schedule", kind="delivery", starts_at=when, place=where)
     await desk.pause(10)
-    await desk.do(referral, "ship", carrier="UPS", expected_on=desk.day(days=2))
+    await desk.do(referral, "ship", carrier="UPS", expected_on=desk.day(days=0))
     await desk.pause(10)
     await desk.do(referral, "activate", how="delivered")
     stage.tell("Lakeside's first patient has the drug")
@@ -94,10 +94,10 @@ async def picked_up(stage: Stage) -> None:
     await desk.pause(10)
     await desk.do(referral, "accept")
     await desk.pause(10)
-    when = desk.at(days=1, hour=15)
+    when = desk.soon(minutes=15)
     await desk.do(referral, "schedule", kind="pickup", starts_at=when, place="Main Street counter")
     await desk.pause(20)
-    await desk.do(referral, "reschedule", starts_at=desk.at(days=2, hour=18))
+    await desk.do(referral, "reschedule", starts_at=desk.soon(minutes=20))
     await desk.pause(20)
     await desk.do(referral, "activate", how="picked_up")
 
@@ -131,7 +131,7 @@ async def incomplete(stage: Stage) -> None:
     until = {"effective_on": desk.day(days=0), "expires_on": desk.day(days=180)}
     await desk.authorize(referral, pa, "approved", authorization_number="M-2093", **until)
     await desk.pause(15)
-    when = desk.at(days=4, hour=14)
+    when = desk.soon(minutes=15)
     await desk.do(
         referral, "schedule", kind="infusion", starts_at=when, place="Harbor infusion suite"
     )

@@ -2,12 +2,21 @@
 
 from collections.abc import Sequence
 
+import structlog
+
 from common import metrics
+from common.errors import Retry
 from common.service import Runtime
 from emr_bridge.formats.hl7v2.ack import code_of
 from emr_bridge.handlers import receive
 from emr_bridge.links.batcher import GroupCommit
 from emr_bridge.transports.mllp import Limits, Server
+
+log = structlog.get_logger()
+
+
+class NotListening(Retry):
+    """The MLLP port is not ours now."""
 
 
 class Listener:
@@ -20,8 +29,17 @@ class Listener:
         self.server = Server(self, limits)
 
     async def run(self, host: str, port: int) -> None:
-        """Serve until cancelled; then finish what is framed."""
-        await self.server.serve(host, port)
+        """Serve until cancelled; then finish what is framed. A port that is taken is told, and tried again."""
+        try:
+            await self.server.serve(host, port)
+        except OSError:
+            log.warning("mllp_cannot_listen", host=host, port=port)
+            raise
+
+    async def check(self) -> None:
+        """Raise NotListening while no EMR can reach us: another program may have the port."""
+        if not self.server.listening.is_set():
+            raise NotListening("nothing listens on the MLLP port")
 
     async def answer(self, message: bytes) -> bytes | None:
         """Keep a message durably, then return its answer."""
