@@ -30,7 +30,7 @@ async def test_a_service_that_listens_is_ready(runtime_of):
     running = asyncio.ensure_future(mllp.run())
     try:
         async with asyncio.timeout(5):
-            while not (await readiness(service.api))["ready"]:
+            while not (await readiness(service.api))["ready"]:  # noqa: ASYNC110 - it is asked for
                 await asyncio.sleep(0.01)
     finally:
         running.cancel()

@@ -42,8 +42,9 @@ class Update:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing more is to come: told, or replaced by a newer notice."""
-        return bool(self.notice["confirmed_at"] or self.notice["superseded_by"])
+        """Whether nothing more is to come: told, or replaced by a newer notice, and no clock runs."""
+        decided = self.promise is None or self.promise["state"] in {"kept", "broken"}
+        return decided and bool(self.notice["confirmed_at"] or self.notice["superseded_by"])
 
     @property
     def taken(self) -> timedelta | None:
