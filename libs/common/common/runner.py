@@ -242,6 +242,7 @@ def _config(api: ASGIApp, drain_seconds: float) -> uvicorn.Config:
 
 @contextlib.asynccontextmanager
 async def _signals(stop: asyncio.Event) -> AsyncGenerator[None]:
+    """Stop on SIGTERM and SIGINT; outside the main thread a loop has no say in them, and needs none."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError, RuntimeError):

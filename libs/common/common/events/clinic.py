@@ -44,6 +44,11 @@ class FaxNumber(Fact):
     verified_on: date | None = None
 
 
+def sender_key(application: str, facility: str) -> str:
+    """Return MSH-3 and MSH-4 in one comparable text; case and outer blanks do not count."""
+    return f"{application.strip().casefold()}|{facility.strip().casefold()}"
+
+
 class Hl7Link(Fact):
     """How a clinic's EMR is reached over MLLP and how its messages are recognised (MSH-3, MSH-4)."""
 
@@ -55,6 +60,11 @@ class Hl7Link(Fact):
     charset: str = "utf-8"
     receiving_application: str | None = None
     receiving_facility: str | None = None
+
+    @property
+    def sender_key(self) -> str:
+        """By what a message's sender is recognised as this link's."""
+        return sender_key(self.sending_application, self.sending_facility)
 
 
 class ClinicChanged(Event):

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from common.events.clinic import sender_key
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -21,11 +23,6 @@ class Link:
     def sender_key(self) -> str:
         """By what a message's sender is found."""
         return sender_key(self.sending_application, self.sending_facility)
-
-
-def sender_key(application: str, facility: str) -> str:
-    """Return MSH-3 and MSH-4 in one comparable text; case and outer blanks do not count."""
-    return f"{application.strip().casefold()}|{facility.strip().casefold()}"
 
 
 def link_id(clinic_id: str, name: str) -> str:

@@ -13,10 +13,11 @@ import structlog
 
 from common import metrics, outbox
 from common.database import Transaction
+from common.events.clinic import sender_key
 from common.events.emr import MessageReceived
 from common.ids import new_id
 from common.sealing import Sealer
-from emr_bridge.domain.link import Link, sender_key
+from emr_bridge.domain.link import Link
 from emr_bridge.domain.message import State
 from emr_bridge.formats.hl7v2 import ack
 from emr_bridge.formats.hl7v2.ack import Refusal, acknowledge, control_id_of

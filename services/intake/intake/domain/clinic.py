@@ -28,12 +28,6 @@ def _time_zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def sender_of(link: Hl7Link) -> str:
-    """Return by what an EMR is recognised: MSH-3 and MSH-4, where case and outer blanks do not count."""
-    names = (link.sending_application, link.sending_facility)
-    return "|".join(name.strip().casefold() for name in names)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clinic:
     """Everything known of a clinic; `contacts` are people and `webhook_secret` is a secret."""
@@ -84,14 +78,14 @@ class Clinic:
         return kept if kept == before else replace(kept, version=before.version + 1)
 
     def refuse_senders_of_others(self, others: Mapping[str, str]) -> None:
-        """Refuse a link whose sender (key: `sender_of`, value: clinic id) is another clinic's.
+        """Refuse a link whose sender (its key, and the clinic's id) is another clinic's.
 
         One clinic's patients would be filed under the other, and its updates sent there.
         """
         taken = [
-            FieldError(f"/hl7_links/{place}", f"clinic {others[sender_of(link)]} has this sender")
+            FieldError(f"/hl7_links/{place}", f"clinic {others[link.sender_key]} has this sender")
             for place, link in enumerate(self.hl7_links)
-            if sender_of(link) in others
+            if link.sender_key in others
         ]
         if taken:
             raise Conflict("an EMR can be recognised as one clinic only", errors=taken)

@@ -12,7 +12,7 @@ from common.errors import ConcurrentUpdate, NotFound
 from common.events.clinic import Hl7Link
 from common.events.people import ClinicCard
 from common.sealing import Sealer
-from intake.domain.clinic import Clinic, sender_of
+from intake.domain.clinic import Clinic
 from intake.store import sealed
 from intake.store.tables import clinics as table
 
@@ -40,7 +40,7 @@ async def senders_of_others(tx: Transaction, clinic_id: str) -> dict[str, str]:
     """Return the EMR senders that other clinics have, each with the clinic's id."""
     query = select(table.c.id, table.c.content["hl7_links"]).where(table.c.id != clinic_id)
     return {
-        sender_of(link): row.id
+        link.sender_key: row.id
         for row in await tx.execute(query)
         for link in LINKS.validate_python(row[1] or ())
     }
