@@ -5,7 +5,7 @@ import re
 import pytest
 from tests.intake.builders import clinic_json, opened
 
-from common.events.clinic import ClinicChanged
+from common.events.clinic import ClinicChanged, Hl7Dialect
 from common.events.people import ClinicCard
 
 
@@ -109,6 +109,39 @@ async def test_a_clinic_that_cannot_be_used_is_refused_at_its_field(http, events
     answer = await put(http, **changes)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
     assert await events() == []
+
+
+@pytest.mark.parametrize(
+    ("dialect", "pointer"),
+    [
+        ({"acknowledgement": "never"}, "acknowledgement"),
+        ({"processing_ids": ["P", "X"]}, "processing_ids/1"),
+        ({"versions": ["two"]}, "versions/0"),
+        ({"allowed_addresses": ["10.0.0.0/8", "10.0.0.300"]}, "allowed_addresses/1"),
+        ({"client_certificate": "sha256:beef"}, "client_certificate"),
+        ({"in_flight": 17}, "in_flight"),
+        ({"code_sets": {"0001": {"": "F"}}}, "code_sets/0001//[key]"),
+        ({"acknowledgment": "original"}, "acknowledgment"),
+    ],
+)
+async def test_a_dialect_that_makes_no_sense_is_refused_at_its_field(http, dialect, pointer):
+    link = {"id": "a", "sending_application": "EMR", "sending_facility": "North"}
+    answer = await put(http, "north", hl7_links=[link | {"dialect": dialect}])
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == f"/hl7_links/0/dialect/{pointer}"
+
+
+async def test_a_dialect_is_kept_told_and_shown(http, events):
+    spoken = {"acknowledgement": "enhanced", "code_sets": {"0001": {"W": "F"}}}
+    link = {"id": "a", "sending_application": "EMR", "sending_facility": "North"}
+    await put(http, "north", hl7_links=[link | {"dialect": spoken}])
+    shown = (await http.get("/v1/clinics/north")).json()["hl7_links"][0]["dialect"]
+    assert spoken.items() <= shown.items()
+    (envelope,) = await events()
+    told = ClinicChanged.model_validate(envelope.data)
+    assert told.hl7_links[0].dialect == Hl7Dialect.model_validate(spoken)
+    again = await put(http, "north", hl7_links=[link | {"dialect": shown}])
+    assert again.json()["version"] == 1
 
 
 async def test_two_clinics_cannot_have_the_same_emr_sender(http, events):

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-from common.events.clinic import sender_key
+from common.events.clinic import Hl7Dialect, sender_key
+
+USUAL = Hl7Dialect()
+"""How most EMRs speak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,7 @@ class Link:
     port: int | None = None
     receiving_application: str | None = None
     receiving_facility: str | None = None
+    dialect: Hl7Dialect = USUAL
 
     @property
     def sender_key(self) -> str:

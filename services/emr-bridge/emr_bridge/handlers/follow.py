@@ -23,6 +23,7 @@ async def clinic_changed(tx: Transaction, event: ClinicChanged, now: datetime) -
             port=link.port,
             receiving_application=link.receiving_application,
             receiving_facility=link.receiving_facility,
+            dialect=link.dialect,
         )
         for link in event.hl7_links
     ]

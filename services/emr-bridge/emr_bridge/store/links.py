@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, bindparam, func, insert, select, update
 
 from common.database import Transaction, UtcDateTime
+from common.events.clinic import Hl7Dialect
 from emr_bridge.domain.link import Link
 from emr_bridge.store.tables import links
 
@@ -22,6 +23,7 @@ COLUMNS = (
     links.c.port,
     links.c.receiving_application,
     links.c.receiving_facility,
+    links.c.dialect,
 )
 
 CAN_SEND = links.c.active & links.c.host.is_not(None) & links.c.port.is_not(None)
@@ -33,7 +35,7 @@ async def replace(tx: Transaction, clinic_id: str, current: Sequence[Link]) -> N
     known = set(await tx.scalars(select(links.c.id).where(theirs)))
     await tx.execute(update(links).where(theirs).values(active=False))
     for link in current:
-        values: dict[str, Any] = asdict(link) | {"sender_key": link.sender_key, "active": True}
+        values = _values(link)
         if link.id in known:
             retried = {"next_attempt_at": None}
             await tx.execute(update(links).where(links.c.id == link.id).values(values | retried))
@@ -66,8 +68,14 @@ async def sendable(tx: Transaction, link_id: str) -> Link | None:
 
 
 def as_link(row: RowMapping) -> Link:
-    """Return the link that a row describes."""
-    return Link(**{column.name: row[column.name] for column in COLUMNS})
+    """Return the link that a row describes; one from before dialects were kept has the default."""
+    values: dict[str, Any] = {column.name: row[column.name] for column in COLUMNS}
+    return Link(**values | {"dialect": Hl7Dialect.model_validate(values["dialect"] or {})})
+
+
+def _values(link: Link) -> dict[str, Any]:
+    own = {"sender_key": link.sender_key, "active": True}
+    return asdict(link) | {"dialect": link.dialect.model_dump(mode="json")} | own
 
 
 async def note_up(tx: Transaction, link_id: str) -> None:

@@ -32,6 +32,7 @@ links = Table(
     Column("host", String(255)),
     Column("port", Integer),
     Column("charset", String(40), nullable=False),
+    Column("dialect", Json),
     Column("active", Boolean, nullable=False),
     Column("down_since", UtcDateTime),
     Column("failures", Integer, nullable=False, default=0),

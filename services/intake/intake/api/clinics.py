@@ -12,6 +12,7 @@ from common.errors import FieldError, Invalid
 from common.events.clinic import FaxNumber, Hl7Link, OpeningHours, PromiseKind, PromiseTerm
 from common.events.people import Contact
 from intake.api import examples
+from intake.api.dialect import Hl7DialectIn
 from intake.api.given import Base, DeskDep, IfMatch, etag, versions_of
 from intake.api.refusals import LISTING, PUTTING, READING
 from intake.api.strict import NO_NUL, STRICT, Strict
@@ -83,6 +84,7 @@ class Hl7LinkIn(Hl7Link, Strict):
     receiving_application: Name | None = None
     receiving_facility: Name | None = None
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    dialect: Hl7DialectIn = Hl7DialectIn()
 
 
 class PromiseTermIn(PromiseTerm, Strict):
