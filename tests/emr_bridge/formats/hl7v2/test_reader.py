@@ -125,7 +125,7 @@ def test_a_doubled_backslash_is_repaired_and_recorded():
     message = read(b"MSH|^~\\\\&|A\rNTE|1||one\\\\.br\\\\two&three")
     assert message.first("NTE").text(3) == "one\ntwo"
     assert message.first("NTE").value(3).component(1, 2) == "three"
-    assert "separators" in message.repairs
+    assert "doubled_backslash MSH-2" in message.repairs
 
 
 @pytest.mark.parametrize(
@@ -154,8 +154,8 @@ def test_escaping_and_unescaping_cancel_out():
 
 
 def test_separators_with_letters_are_no_separators():
-    assert read_separators("|", "AB") == (Separators(), True)
-    assert read_separators("|", "") == (Separators(), False)
+    assert read_separators("|", "AB") == (Separators(), "separators_unusable")
+    assert read_separators("|", "") == (Separators(), None)
 
 
 @pytest.mark.parametrize("ending", [b"\r", b"\n", b"\r\n", b"\r\r", b"\n\n"])
@@ -169,7 +169,7 @@ def test_wrapped_text_stays_with_its_segment():
     message = read(b"MSH|^~\\&|A\rNTE|1||first line\nsecond line\rPID|1")
     assert message.first("NTE").text(3) == "first line\nsecond line"
     assert message.first("PID").raw == "PID|1"
-    assert "wrapped_line" in message.repairs
+    assert "wrapped_line NTE[1]" in message.repairs
 
 
 def test_a_byte_order_mark_and_comments_before_the_header_are_passed_over():
@@ -193,14 +193,17 @@ def test_very_many_segments_are_bounded_and_nothing_is_lost():
         ("", "utf-8", "utf-8", "utf-8", ()),
         ("", "utf-8", "cp1252", "utf-8", ()),
         ("", "cp1252", "cp1252", "cp1252", ()),
-        ("", "cp1252", "utf-8", "cp1252", ("charset_mislabelled",)),
+        ("", "cp1252", "utf-8", "cp1252", ("charset_mislabelled MSH-18",)),
         ("8859/1", "latin-1", "utf-8", "iso8859-1", ()),
-        ("8859/1", "utf-8", "utf-8", "utf-8", ("charset_mislabelled",)),
+        ("8859/1", "utf-8", "utf-8", "utf-8", ("charset_mislabelled MSH-18",)),
         ("UNICODE UTF-8", "utf-8", "utf-8", "utf-8", ()),
-        ("UTF-8", "latin-1", "utf-8", "cp1252", ("charset_mislabelled",)),
-        ("KLINGON", "utf-8", "utf-8", "utf-8", ("unknown_charset",)),
-        ("ASCII", "cp1252", "no-such-codec", "cp1252", ("charset_mislabelled",)),
-        ("ASCII", "cp1252", "hex", "cp1252", ("charset_mislabelled",)),
+        ("UTF-8", "latin-1", "utf-8", "cp1252", ("charset_mislabelled MSH-18",)),
+        ("8859/1~8859/2", "iso8859-2", "utf-8", "iso8859-1", ()),
+        ("~8859/2", "iso8859-2", "utf-8", "iso8859-2", ()),
+        ("KLINGON~8859/1", "latin-1", "utf-8", "iso8859-1", ("unknown_charset MSH-18",)),
+        ("KLINGON", "utf-8", "utf-8", "utf-8", ("unknown_charset MSH-18",)),
+        ("ASCII", "cp1252", "no-such-codec", "cp1252", ("charset_mislabelled MSH-18",)),
+        ("ASCII", "cp1252", "hex", "cp1252", ("charset_mislabelled MSH-18",)),
     ],
 )
 def test_the_same_name_is_read_in_every_charset(declared, codec, default, charset, repairs):
@@ -240,3 +243,37 @@ def test_text_is_encoded_for_a_link_and_named_for_msh_18():
         "cp1252",
         "UNICODE UTF-8",
     ]
+
+
+def test_a_japanese_message_shifts_as_msh_18_says_that_it_does():
+    written = "MSH|^~\\&|A|||||||||||||||~ISO IR87\rPID|||||\u5c71\u7530"
+    message = read(written.encode("iso2022_jp"))
+    assert message.first("PID").text(5) == "\u5c71\u7530"
+    assert (message.charset, message.repairs) == ("iso2022_jp", ())
+    plain = read(b"MSH|^~\\&|A|||||||||||||||~ISO IR87\rPID|||||ZZTEST\\C2842\\X\\M244142\\")
+    assert plain.first("PID").text(5) == "ZZTESTX"
+
+
+def test_what_was_mended_is_told_by_code_and_place():
+    raw = b"\xef\xbb\xbf// note\nMSH|^~\\&|A\r\r NTE|1||one\ntwo\rNTE|2||three\n\nPV1|1"
+    message = read(raw)
+    assert [segment.name for segment in message.segments] == ["MSH", "NTE", "NTE", "PV1"]
+    assert message.repairs == (
+        "byte_order_mark",
+        "text_before_header",
+        "line_ends",
+        "blank_line MSH[1]",
+        "blank_line NTE[2]",
+        "wrapped_line NTE[1]",
+    )
+    assert message.to_bytes() == raw
+
+
+def test_each_value_knows_where_it_stands():
+    message = read(PID.encode() + b"PRD|RP|A^B\rPRD|RT|C^D\r")
+    assert [value.place for value in message.first("PID").values(3)] == [
+        "PID[1]-3",
+        "PID[1]-3[2]",
+    ]
+    assert [prd.value(2).place for prd in message.all("PRD")] == ["PRD[1]-2", "PRD[2]-2"]
+    assert message.first("ZZZ").value(1).place == ""

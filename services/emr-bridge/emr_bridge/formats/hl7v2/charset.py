@@ -1,7 +1,9 @@
 """Turns a message's bytes into text, whatever MSH-18 (table 0211) claims. Never raises."""
 
 import codecs
+import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 NAMES = {
@@ -15,9 +17,15 @@ NAMES = {
     "CNS116431992": "euc_tw",
     "GB180302000": "gb18030",
     "KSX1001": "euc_kr",
+    "ISOIR6": "ascii",
+    "ISOIR14": "iso2022_jp",
     "ISOIR87": "iso2022_jp",
+    "ISOIR159": "iso2022_jp_1",
 } | {f"{prefix}8859{part}": f"iso8859-{part}" for part in range(1, 16) for prefix in ("", "ISO")}
 """Table 0211 and what senders write instead, letters and digits only."""
+
+SEPARATED = re.compile(r"[~^]")
+ESCAPE = b"\x1b"
 
 LAST_RESORTS = ("cp1252", "latin-1")
 """Windows' Western code page, and Latin-1, which maps every byte."""
@@ -40,17 +48,28 @@ def python_name(declared: str) -> str | None:
 def decode(raw: bytes, declared: str = "", default: str = "utf-8") -> Decoded:
     """Decode by what the bytes are, then by MSH-18, then by the link's default, then Western.
 
-    Text that is not ASCII and yet valid UTF-8 is UTF-8, whatever the label says: other charsets
-    do not form such sequences by chance.
+    `declared` is MSH-18 as it stands: its repetitions are tried in their order. Text that is not
+    ASCII and yet valid UTF-8 is UTF-8, whatever the label says: other charsets do not form such
+    sequences by chance.
     """
-    labelled = python_name(declared)
+    names = [name.strip() for name in SEPARATED.split(declared) if name.strip()]
+    labelled = [known for name in names if (known := python_name(name))]
     if raw.isascii():
-        return Decoded(raw.decode("ascii"), _superset(labelled, default))
-    for charset in ("utf-8", labelled, default, *LAST_RESORTS):
+        return _decode_ascii(raw, labelled, default)
+    for charset in ("utf-8", *labelled, default, *LAST_RESORTS):
         text = _strictly(raw, charset)
-        if text is not None and charset is not None:
-            return Decoded(text, charset, _repairs(charset, declared, labelled, default))
+        if text is not None:
+            return Decoded(text, charset, _repairs(charset, names, labelled, default))
     raise AssertionError("latin-1 maps every byte")  # pragma: no cover
+
+
+def _decode_ascii(raw: bytes, labelled: Sequence[str], default: str) -> Decoded:
+    """Decode seven-bit bytes: ASCII, unless they shift (ISO 2022) as a label says that they do."""
+    shifting = (name for name in labelled if name.startswith("iso2022") and ESCAPE in raw)
+    for charset in shifting:
+        if (text := _strictly(raw, charset)) is not None:
+            return Decoded(text, charset)
+    return Decoded(raw.decode("ascii"), _superset(next(iter(labelled), None), default))
 
 
 def encode(text: str, charset: str) -> bytes:
@@ -104,11 +123,13 @@ def _known(charset: str) -> str | None:
         return None
 
 
-def _repairs(charset: str, declared: str, labelled: str | None, default: str) -> tuple[str, ...]:
-    if declared and labelled is None:
-        return ("unknown_charset",)
-    expected = labelled or python_name(default) or default
-    same = _known(expected) == _known(charset)
-    if same or (not declared and charset == "utf-8"):
+def _repairs(
+    charset: str, names: Sequence[str], labelled: Sequence[str], default: str
+) -> tuple[str, ...]:
+    if len(labelled) < len(names):
+        return ("unknown_charset MSH-18",)
+    expected = labelled or [python_name(default) or default]
+    same = _known(charset) in {_known(name) for name in expected}
+    if same or (not names and charset == "utf-8"):
         return ()
-    return ("charset_mislabelled",)
+    return ("charset_mislabelled MSH-18",)

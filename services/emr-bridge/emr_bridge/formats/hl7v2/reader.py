@@ -4,6 +4,8 @@ Fields are cut only when they are asked for; a message's own separators are used
 """
 
 import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -12,8 +14,12 @@ from emr_bridge.formats.hl7v2.separators import NULL, Separators, read_separator
 
 BOM = "\ufeff"
 LINE_END = re.compile(r"[\r\n]")
+LINE_ENDS = ("\r\n", "\n", "\r")
 HEADER = re.compile(r"(?:^|(?<=[\r\n\ufeff]))(MSH|FHS|BHS)")
 HEADERS = ("MSH", "FHS", "BHS")
+
+MOST_REPAIRS = 20
+"""Places named for one kind of repair; the kind is told in any case."""
 
 MOST_SEGMENTS = 50_000
 MOST_PARTS = 1_000
@@ -27,6 +33,8 @@ class Value:
     raw: str
     separators: Separators
     charset: str
+    place: str = field(default="", compare=False)
+    """Where it stands, such as `PID[1]-3` or, from the second repetition on, `PID[1]-3[2]`."""
 
     @property
     def is_null(self) -> bool:
@@ -63,6 +71,8 @@ class Segment:
     ending: str
     separators: Separators
     charset: str
+    occurrence: int = 1
+    """Which of its name it is in the message, counted from 1."""
     _fields: list[str] = field(default_factory=list, compare=False, repr=False)
 
     def field(self, number: int) -> str:
@@ -73,10 +83,17 @@ class Segment:
     def values(self, number: int) -> list[Value]:
         """Return the repetitions of a field that hold anything."""
         return [
-            Value(raw, self.separators, self.charset)
-            for raw in _cut(self.field(number), self.separators.repetition)
+            Value(raw, self.separators, self.charset, self.place(number, repetition))
+            for repetition, raw in enumerate(
+                _cut(self.field(number), self.separators.repetition), start=1
+            )
             if raw
         ]
+
+    def place(self, number: int, repetition: int = 1) -> str:
+        """Return how a field's place is called: `PRD[1]-2`, and `PID[1]-3[2]` for a repetition."""
+        again = f"[{repetition}]" if repetition > 1 else ""
+        return f"{self.name}[{self.occurrence}]-{number}{again}"
 
     def value(self, number: int) -> Value:
         """Return the first repetition of a field, an empty one when there is none."""
@@ -107,7 +124,8 @@ class Message:
 
     def first(self, name: str) -> Segment:
         """Return the first segment of that name, an empty one when there is none."""
-        return next(iter(self.all(name)), Segment(name, "", "", self.separators, self.charset))
+        nothing = Segment(name, "", "", self.separators, self.charset, 0)
+        return next((segment for segment in self.segments if segment.name == name), nothing)
 
     def all(self, name: str) -> list[Segment]:
         """Return every segment of that name."""
@@ -126,14 +144,20 @@ def read(raw: bytes, *, default_charset: str = "utf-8") -> Message:
     prelude, body = decoded.text[:start], decoded.text[start:]
     separators, repaired = _separators(body)
     segments = _segments(body, separators, decoded.charset)
-    found = {
-        "byte_order_mark": prelude.startswith(BOM),
-        "line_ends": any(segment.ending.strip("\r") for segment in segments),
-        "separators": repaired,
-        "wrapped_line": any(LINE_END.search(segment.raw) for segment in segments),
-    }
-    repairs = (*decoded.repairs, *(name for name, is_so in found.items() if is_so))
+    repairs = (*decoded.repairs, *_repairs(prelude, segments, repaired))
     return Message(separators, decoded.charset, segments, prelude, repairs)
+
+
+def _repairs(prelude: str, segments: Sequence[Segment], separators: str | None) -> Iterator[str]:
+    """Name what had to be overlooked or mended: a code, and the place where there is one."""
+    yield from ("byte_order_mark",) if prelude.startswith(BOM) else ()
+    yield from ("text_before_header",) if prelude.lstrip(BOM).strip() else ()
+    yield from (f"{separators} MSH-2",) if separators else ()
+    yield from ("line_ends",) if any("\n" in segment.ending for segment in segments) else ()
+    blank = (one for one in segments if one.ending and one.ending not in LINE_ENDS)
+    wrapped = (one for one in segments if LINE_END.search(one.raw))
+    for code, where in (("blank_line", blank), ("wrapped_line", wrapped)):
+        yield from (f"{code} {one.name}[{one.occurrence}]" for one in islice(where, MOST_REPAIRS))
 
 
 def _declared_charset(raw: bytes) -> str:
@@ -141,8 +165,7 @@ def _declared_charset(raw: bytes) -> str:
     start = raw.find(b"MSH")
     line = re.split(rb"[\r\n]", raw[start : start + 8192], maxsplit=1)[0] if start >= 0 else b""
     fields = line.split(line[3:4]) if len(line) > 3 else []
-    first = re.split(rb"[~^]", fields[17])[0] if len(fields) > 17 else b""
-    return first.decode("latin-1").strip()
+    return fields[17].decode("latin-1") if len(fields) > 17 else ""
 
 
 def _header_start(text: str) -> int:
@@ -151,10 +174,10 @@ def _header_start(text: str) -> int:
     return found.start(1) if found else len(BOM) * text.startswith(BOM)
 
 
-def _separators(body: str) -> tuple[Separators, bool]:
+def _separators(body: str) -> tuple[Separators, str | None]:
     mark = body[3:4]
     if not HEADER.match(body) or not mark or mark.isalnum() or mark.isspace():
-        return Separators(), False
+        return Separators(), None
     header = LINE_END.split(body[:8192], maxsplit=1)[0]
     return read_separators(mark, header[4:].split(mark, 1)[0])
 
@@ -162,15 +185,20 @@ def _separators(body: str) -> tuple[Separators, bool]:
 def _segments(body: str, separators: Separators, charset: str) -> tuple[Segment, ...]:
     """Cut at line ends that a segment's name follows; wrapped text stays with its segment."""
     mark = re.escape(separators.field)
-    boundary = re.compile(rf"(?:\r\n|\n|\r)+(?=[A-Z][A-Z0-9]{{2}}(?:{mark}|[\r\n]|$)|$)", re.ASCII)
-    segments, start = [], 0
+    boundary = re.compile(
+        rf"(?:\r\n|\n|\r)[\r\n\t ]*(?=[A-Z][A-Z0-9]{{2}}(?:{mark}|[\r\n]|$)|$)", re.ASCII
+    )
+    lines, start = [], 0
     for found in islice(boundary.finditer(body), MOST_SEGMENTS):
-        raw = body[start : found.start()]
-        segments.append(Segment(raw[:3], raw, found.group(), separators, charset))
+        lines.append((body[start : found.start()], found.group()))
         start = found.end()
     if start < len(body):
-        raw = body[start:]
-        segments.append(Segment(raw[:3], raw, "", separators, charset))
+        lines.append((body[start:], ""))
+    seen: Counter[str] = Counter()
+    segments = []
+    for raw, ending in lines:
+        seen[raw[:3]] += 1
+        segments.append(Segment(raw[:3], raw, ending, separators, charset, seen[raw[:3]]))
     return tuple(segments)
 
 

@@ -10,6 +10,9 @@ NULL = '""'
 
 LINE_BREAKS = {"br", "ce", "sp"}
 FORMATTING = re.compile(r"(in|ti|sk)[+-]?\d*|fi|nf", re.ASCII)
+CHARSET_SHIFT = re.compile(r"[CM](?:[0-9A-Fa-f]{2}){2,3}", re.ASCII)
+"""ISO 2022 designations: they shift the bytes that follow, which the charset has read already."""
+
 HEX = re.compile(r"X((?:[0-9A-Fa-f]{2})+)", re.ASCII)
 
 
@@ -69,8 +72,8 @@ class Separators:
             "H": "",
             "N": "",
         }
-        if code in known:
-            return known[code]
+        if code in known or CHARSET_SHIFT.fullmatch(code):
+            return known.get(code, "")
         if code.startswith("."):
             return _formatting(code[1:], found.group(0))
         if hexadecimal := HEX.fullmatch(code):
@@ -78,19 +81,19 @@ class Separators:
         return found.group(0)
 
 
-def read_separators(field: str, encoding: str) -> tuple[Separators, bool]:
-    r"""Return the separators that MSH-1 and MSH-2 name, and whether MSH-2 had to be repaired.
+def read_separators(field: str, encoding: str) -> tuple[Separators, str | None]:
+    r"""Return the separators that MSH-1 and MSH-2 name, and how MSH-2 had to be repaired, if at all.
 
     A doubled backslash (`^~\\\\&`) is a source code's escape that leaked into the message.
     """
     if not encoding or any(letter.isalnum() or letter.isspace() for letter in encoding):
-        return Separators(field=field), bool(encoding)
+        return Separators(field=field), "separators_unusable" if encoding else None
     doubled = len(encoding) > 4 and encoding[2] == encoding[3]
     named = encoding[:3] + encoding[4:] if doubled else encoding
     component, repetition, escape, subcomponent, truncation = (*named, *[""] * 5)[:5]
     return (
         Separators(field, component, repetition, escape, subcomponent, truncation, doubled),
-        doubled,
+        "doubled_backslash" if doubled else None,
     )
 
 
