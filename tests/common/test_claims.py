@@ -59,6 +59,21 @@ async def test_a_held_row_is_free_again_when_its_lease_has_run_out(db):
     assert len(await take(db, now=NOON + LEASE + timedelta(microseconds=1))) == 5
 
 
+async def test_a_lease_taken_by_a_clock_that_ran_hours_ahead_is_free_once_the_clock_is_right(db):
+    """INVARIANT: no lease lasts longer than two of its kind. Broken by comparing with its end alone."""
+    (ahead,) = await take(db, limit=1, now=NOON + timedelta(hours=5))
+    (right,) = await take(db, limit=1)
+    assert right["id"] == ahead["id"]
+    with pytest.raises(ConcurrentUpdate):
+        async with db.begin() as tx:
+            await write_held(tx, jobs, ahead, {"state": "done"})
+
+
+async def test_a_lease_taken_by_a_replica_whose_clock_is_a_lease_ahead_is_respected(db):
+    (ahead,) = await take(db, limit=1, now=NOON + LEASE)
+    assert ahead["id"] not in {row["id"] for row in await take(db, limit=99)}
+
+
 async def test_a_worker_whose_lease_was_taken_over_writes_nothing(db):
     """INVARIANT: a stale token matches no row. Broken by writing by id alone."""
     (slow,) = await take(db, limit=1)

@@ -23,7 +23,7 @@ from tests.system.whole import free_port, until
 
 from common.eventlog import topics
 from common.eventlog.kafka_settings import read_settings
-from common.failpoints import VARIABLE
+from common.failpoints import IN_TESTS, VARIABLE
 
 DECLARED = Path(__file__).parents[2] / "deploy" / "kafka" / "topics.yaml"
 READY_SECONDS = 40.0
@@ -136,10 +136,11 @@ class Replica:
         """Start it, and do not wait; `failpoint` is where it shall die."""
         prefix = module_of(self.service).upper()
         own = {f"{prefix}_PORT": str(self.port), "EMR_BRIDGE_MLLP_PORT": str(self.mllp_port)}
+        told = {VARIABLE: failpoint, IN_TESTS: "1"}
         with self.log.open("ab") as printed:
             self.process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", module_of(self.service)),
-                env=os.environ | dict(self.environment) | own | {VARIABLE: failpoint},
+                env=os.environ | dict(self.environment) | own | told,
                 stdout=printed,
                 stderr=printed,
                 cwd=self.folder,

@@ -2,6 +2,10 @@
 
 A table that is shared has the columns `id`, `lease_token` and `leased_until`. What a worker writes
 afterwards must match its token, so that one whose lease ran out changes nothing.
+
+Leases are by the wall clock, and clocks are put right: one that was taken while the clock was hours
+ahead would block its row for hours. So a lease that ends later than any could that is taken now is free
+too; the clocks of two replicas may differ by as much as a lease lasts before one takes what the other holds.
 """
 
 from collections.abc import Sequence
@@ -15,6 +19,12 @@ from common.errors import ConcurrentUpdate
 from common.ids import new_id
 
 
+def is_free(table: Table, *, lease: timedelta, now: datetime) -> ColumnElement[bool]:
+    """Return which rows nobody holds: never leased, past the lease, or leased by a clock that ran ahead."""
+    until = table.c.leased_until
+    return or_(until.is_(None), until < now, until > now + 2 * lease)
+
+
 async def claim(
     tx: Transaction,
     table: Table,
@@ -26,7 +36,7 @@ async def claim(
     now: datetime,
 ) -> list[RowMapping]:
     """Lease up to `limit` rows that are due and that nobody holds; return them as they are now."""
-    free = or_(table.c.leased_until.is_(None), table.c.leased_until < now)
+    free = is_free(table, lease=lease, now=now)
     chosen = select(table.c.id).where(due, free).order_by(*order_by).limit(limit)
     # A CTE: PostgreSQL may run a plain subquery once per row, and then lease more than `limit`.
     once = chosen.with_for_update(skip_locked=True).cte("chosen")

@@ -2,7 +2,8 @@
 
 REFERRAL_LOOP_FAILPOINT=place[@word][#n] names one place, once per process: `word` must be in the name
 of the task that comes by (`group-commit`, `intake:relay`), and it dies the n-th time. Without the
-variable, which is read once at start, `reach` is a comparison with None and nothing else.
+variable, which is read once at start, `reach` is a comparison with None and nothing else. A process
+that finds it without REFERRAL_LOOP_TESTS=1 refuses to start: it was set by mistake.
 
     before_commit    the rows and events of a transaction are written, the commit is not
     after_commit     committed, and nobody was answered, woken or told
@@ -16,7 +17,18 @@ import os
 import signal
 from dataclasses import dataclass
 
+from common.errors import Misconfigured
+
 VARIABLE = "REFERRAL_LOOP_FAILPOINT"
+IN_TESTS = "REFERRAL_LOOP_TESTS"
+
+
+def only_in_tests(variable: str) -> str | None:
+    """Return what a variable says that tests alone may set; Misconfigured for a stray one."""
+    told = os.environ.get(variable)
+    if told and os.environ.get(IN_TESTS) != "1":
+        raise Misconfigured(f"{variable} is for tests: take it out of the environment")
+    return told or None
 
 
 @dataclass(slots=True)
@@ -42,7 +54,7 @@ class Failpoint:
         return self.left <= 0
 
 
-_armed = Failpoint.read(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
+_armed = Failpoint.read(told) if (told := only_in_tests(VARIABLE)) else None
 
 
 def reach(place: str) -> None:

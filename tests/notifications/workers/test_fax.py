@@ -78,7 +78,7 @@ async def test_while_the_gateway_cannot_be_asked_nothing_is_sent_again(desk: Des
     assert await desk.states() == [("fax", "confirmed")]
 
 
-async def test_a_worker_that_dies_before_it_submits_costs_one_look_up(desk: Desk) -> None:
+async def test_a_worker_that_dies_before_it_submits_costs_two_look_ups(desk: Desk) -> None:
     await received(desk)
     abandoned = await take_ready(desk.runtime, "fax", means=desk.means, pace=PACE)
     assert len(abandoned) == 1
@@ -87,7 +87,26 @@ async def test_a_worker_that_dies_before_it_submits_costs_one_look_up(desk: Desk
     desk.clock.advance(AFTER_LEASE)
     await finish(desk)
 
-    assert len(desk.gateway.looked_up) == 1
+    assert len(desk.gateway.looked_up) == 2
+    assert len(desk.gateway.sent) == 1
+    assert await desk.states() == [("fax", "confirmed")]
+
+
+async def test_a_clock_put_forward_while_a_fax_is_on_its_way_does_not_make_the_page_go_twice(
+    desk: Desk,
+) -> None:
+    """INVARIANT: a lease that ran out is no proof that nobody sends. Broken by one look-up alone."""
+    await received(desk)
+    (outgoing,) = await take_ready(desk.runtime, "fax", means=desk.means, pace=PACE)
+    desk.clock.advance(timedelta(hours=3))
+    await desk.watch_faxes()
+    parcel = outgoing.parcel
+    page = OutgoingFax(parcel.attempt_id, parcel.destination, b"%PDF", 1, "header")
+    assert isinstance(await desk.gateway.submit(page), Submitted)
+
+    desk.clock.advance(AFTER_LEASE)
+    await finish(desk)
+
     assert len(desk.gateway.sent) == 1
     assert await desk.states() == [("fax", "confirmed")]
 

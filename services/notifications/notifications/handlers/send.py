@@ -49,7 +49,7 @@ async def begin(
     From the commit on, whoever finds such a row must take it that the attempt may have gone out.
     """
     ready = deliveries.ready(channel, now)
-    notice_ids = await deliveries.lock_notices(tx, ready, limit=limit, now=now)
+    notice_ids = await deliveries.lock_notices(tx, ready, limit=limit, lease=lease, now=now)
     due = ready & deliveries.belongs_to(notice_ids)
     held = await deliveries.claim(tx, due, limit=limit, lease=lease, now=now)
     prepared = [await _prepare(tx, row, means=means, now=now) for row in held]

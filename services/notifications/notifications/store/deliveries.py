@@ -184,21 +184,23 @@ def to_ask_about(channel: ChannelName, now: datetime) -> ColumnElement[bool]:
     return submitted & (_D.next_attempt_at <= now)
 
 
-async def any_due(tx: Transaction, due: ColumnElement[bool], *, now: datetime) -> bool:
+async def any_due(
+    tx: Transaction, due: ColumnElement[bool], *, lease: timedelta, now: datetime
+) -> bool:
     """Return whether a claim would find something: a look that writes nothing and wakes nobody."""
-    free = or_(_D.leased_until.is_(None), _D.leased_until < now)
+    free = claims.is_free(deliveries, lease=lease, now=now)
     return await tx.scalar(select(_D.id).where(due, free).limit(1)) is not None
 
 
 async def lock_notices(
-    tx: Transaction, due: ColumnElement[bool], *, limit: int, now: datetime
+    tx: Transaction, due: ColumnElement[bool], *, limit: int, lease: timedelta, now: datetime
 ) -> Sequence[UUID]:
     """Hold the notices of deliveries that are due, the longest waiting first, and return them.
 
     A notice that somebody else changes at this moment is passed over: a confirmation that is
     being recorded must not be overtaken by another attempt.
     """
-    free = or_(_D.leased_until.is_(None), _D.leased_until < now)
+    free = claims.is_free(deliveries, lease=lease, now=now)
     query = select(notices.c.id).join(deliveries, _D.notice_id == notices.c.id).where(due, free)
     first = query.order_by(_D.next_attempt_at, _D.notice_id).limit(limit)
     return (await tx.execute(first.with_for_update(of=notices, skip_locked=True))).scalars().all()

@@ -16,7 +16,7 @@ async def take_ready(
 ) -> list[Outgoing]:
     """Hold and return the attempts that may leave now."""
     now = runtime.clock()
-    if not await _any(runtime, deliveries.ready(channel, now)):
+    if not await _any(runtime, deliveries.ready(channel, now), pace):
         return []
     async with runtime.db.begin() as tx:
         return await send.begin(
@@ -27,7 +27,7 @@ async def take_ready(
 async def take_abandoned(runtime: Runtime, channel: ChannelName, *, pace: Pace) -> list[RowMapping]:
     """Hold and return deliveries of which nobody knows whether the last attempt went out."""
     now = runtime.clock()
-    if not await _any(runtime, deliveries.abandoned(channel, now)):
+    if not await _any(runtime, deliveries.abandoned(channel, now), pace):
         return []
     async with runtime.db.begin() as tx:
         return await look_up.begin(tx, channel, limit=pace.limit, lease=pace.lease, now=now)
@@ -37,12 +37,12 @@ async def take_submitted(runtime: Runtime, channel: ChannelName, *, pace: Pace) 
     """Hold and return deliveries that the gateway has and is to be asked about now."""
     now = runtime.clock()
     due = deliveries.to_ask_about(channel, now)
-    if not await _any(runtime, due):
+    if not await _any(runtime, due, pace):
         return []
     async with runtime.db.begin() as tx:
         return await deliveries.claim(tx, due, limit=pace.limit, lease=pace.lease, now=now)
 
 
-async def _any(runtime: Runtime, due: ColumnElement[bool]) -> bool:
+async def _any(runtime: Runtime, due: ColumnElement[bool], pace: Pace) -> bool:
     async with runtime.db.read() as tx:
-        return await deliveries.any_due(tx, due, now=runtime.clock())
+        return await deliveries.any_due(tx, due, lease=pace.lease, now=runtime.clock())

@@ -28,11 +28,10 @@ class EmrWorker:
 
     async def step(self) -> bool:
         """Hand over what is due; return whether there was anything."""
-        now = self.runtime.clock()
+        now, lease, limit = self.runtime.clock(), self.pace.lease, self.pace.limit
         async with self.runtime.db.read() as tx:
-            if not await deliveries.any_due(tx, deliveries.ready("emr", now), now=now):
+            if not await deliveries.any_due(tx, deliveries.ready("emr", now), lease=lease, now=now):
                 return False
-        lease, limit = self.pace.lease, self.pace.limit
         async with self.runtime.db.begin() as tx:
             outgoing = await send.begin(
                 tx, "emr", means=self.means, limit=limit, lease=lease, now=now

@@ -15,6 +15,7 @@ from common.clock import utc_now
 from common.service import Runtime
 from notifications.channels.fax.retry import next_attempt
 from notifications.channels.letterhead import Letterhead, page_of
+from notifications.domain.delivery import DeliveryState
 from notifications.handlers import receipts
 from notifications.handlers.fail import Failure
 from notifications.handlers.means import Means
@@ -118,6 +119,11 @@ class FaxWatcher:
         return bool(lost or submitted)
 
     async def _find(self, held: RowMapping) -> None:
+        """Look one up. What was being sent is looked up twice, a lease apart.
+
+        A lease that ran out is no proof that nobody sends: the clock may have been put forward, and
+        the gateway may get the fax in the next second.
+        """
         since = min(held["leased_until"] - self.pace.lease, utc_now()) - SEARCH_MARGIN
         since = min(since, held["first_attempt_at"])
         try:
@@ -129,6 +135,9 @@ class FaxWatcher:
         async with self.runtime.db.begin() as tx:
             if found is not None:
                 await receipts.taken(tx, held, found.gateway_id, ask_at=now)
+                return
+            if held["state"] == DeliveryState.SENDING:
+                await receipts.unanswered(tx, held, "lost", look_at=now + self.pace.lease)
                 return
             delay = next_attempt(FailureClass.PROVIDER, held["attempts"])
             at = retry_at(held["first_attempt_at"], delay)
