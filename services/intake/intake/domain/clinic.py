@@ -1,6 +1,6 @@
 """A clinic: how it is called, reached and kept informed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache
@@ -91,9 +91,8 @@ class Clinic:
             raise Conflict("an EMR can be recognised as one clinic only", errors=taken)
 
     def coordinator(self) -> Contact | None:
-        """Return whom to address when the sender is not known: the coordinator, else the first."""
-        named = (contact for contact in self.contacts if contact.role == COORDINATOR)
-        return next(named, self.contacts[0] if self.contacts else None)
+        """Return whom to address when the sender is not known."""
+        return coordinator_of(self.contacts)
 
     def changed(self, *, now: datetime) -> ClinicChanged:
         """Return the event that tells all of it but the people and the secret."""
@@ -118,3 +117,9 @@ class Clinic:
     def card(self) -> ClinicCard:
         """Return what travels sealed beside the event."""
         return ClinicCard(contacts=self.contacts, webhook_secret=self.webhook_secret)
+
+
+def coordinator_of(contacts: Sequence[Contact]) -> Contact | None:
+    """Return the coordinator among a clinic's people, else the first of them."""
+    named = (contact for contact in contacts if contact.role == COORDINATOR)
+    return next(named, contacts[0] if contacts else None)

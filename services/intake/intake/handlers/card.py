@@ -1,5 +1,6 @@
 """Whom and what an event is about, in people's words: the card that travels sealed with it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common.database import Transaction
@@ -18,6 +19,7 @@ from common.events.referral import (
 from common.events.submission import Medication, Patient
 from common.sealing import Sealer
 from intake.domain import information
+from intake.domain.findings import Finding
 from intake.domain.referral import Referral
 from intake.store import clinics, findings
 from intake.store.referrals import Kept
@@ -40,14 +42,21 @@ class Said:
 
 async def of(tx: Transaction, sealer: Sealer, kept: Kept) -> ReferralCard:
     """Return what every event of this referral says of people, and the questions that are open."""
-    submission = kept.details.submission
     open_findings = await findings.still_open(tx, kept.referral.id)
+    named = kept.details.submission.contact
+    coordinator = None if named else await _coordinator(tx, sealer, kept.referral.clinic_id)
+    return made(kept, open_findings, coordinator)
+
+
+def made(kept: Kept, open_findings: Sequence[Finding], coordinator: Contact | None) -> ReferralCard:
+    """Return the card; `coordinator` is addressed when the submission names nobody."""
+    submission = kept.details.submission
     asked = information.holding_up(kept.referral, open_findings)
     return ReferralCard(
         patient=_patient(submission.patient),
         medication=_medication(submission.medication),
         prescriber_name=submission.prescriber.name,
-        contact=submission.contact or await _coordinator(tx, sealer, kept.referral.clinic_id),
+        contact=submission.contact or coordinator,
         questions=(*(finding.question for finding in asked), *kept.questions),
     )
 

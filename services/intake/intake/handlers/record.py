@@ -1,16 +1,19 @@
 """How a decision is kept: row, timeline and events together, so that none is without the others."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from common import outbox
 from common.database import Transaction
 from common.errors import Stale
+from common.events.envelope import Event
+from common.events.people import ReferralCard
 from common.events.referral import ReferralEvent
+from common.sealing import Sealer
 from intake.domain.referral import Decided, Referral
 from intake.handlers import card, likeness
 from intake.handlers.card import Said
@@ -26,6 +29,14 @@ STATE_FACTS = frozenset(
 
 Versions = AbstractSet[int]
 """The versions of which the caller saw one (If-Match); an empty set fits none."""
+
+
+class Telling(NamedTuple):
+    """An event of a referral as it is told: in its timeline, and to the other services."""
+
+    referral_id: UUID
+    entry: timeline.Entry
+    event: Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +102,37 @@ async def tell(
 ) -> None:
     """Write each event to the timeline and, with its card sealed, to the outbox."""
     person = await card.of(tx, desk.sealer, kept)
+    telling = told(desk, kept, events, person, since=since, said=said, now=now)
+    await write(tx, desk.sealer, telling, now=now)
+
+
+def told(
+    desk: Desk,
+    kept: Kept,
+    events: Iterable[ReferralEvent],
+    person: ReferralCard,
+    *,
+    since: Referral | None,
+    said: Said | None = None,
+    now: datetime,
+) -> list[Telling]:
+    """Return what is told of each event: its entry in the timeline, and itself with its card sealed."""
     status = since.status.value if since else None
+    telling: list[Telling] = []
     for event in events:
         entry = _entry(desk, event, from_status=status, said=said, now=now)
-        await timeline.append(tx, desk.sealer, kept.referral.id, entry)
-        told = card.for_event(person, event, kept, said)
-        await outbox.append(tx, event.with_sealed(desk.sealer, told), now=now)
+        sealed = event.with_sealed(desk.sealer, card.for_event(person, event, kept, said))
+        telling.append(Telling(kept.referral.id, entry, sealed))
         status = event.status
+    return telling
+
+
+async def write(
+    tx: Transaction, sealer: Sealer, telling: Sequence[Telling], *, now: datetime
+) -> None:
+    """Write what is told of any number of referrals, in its order."""
+    await timeline.append_all(tx, sealer, [(one.referral_id, one.entry) for one in telling])
+    await outbox.append_all(tx, [one.event for one in telling], now=now)
 
 
 async def note(

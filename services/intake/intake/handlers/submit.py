@@ -5,17 +5,15 @@ from datetime import datetime
 
 from common.database import Transaction
 from common.events.submission import Submission
-from common.ids import new_id, short_code
-from intake.domain import completeness, findings, information
-from intake.domain.details import Details
-from intake.domain.findings import Finding, Known
-from intake.domain.information import Arrival, Door
+from intake.domain import findings
+from intake.domain.findings import Finding
+from intake.domain.information import Door
 from intake.domain.referral import Referral
-from intake.handlers import correct, likeness, record, review
+from intake.handlers import arrive, correct, likeness, record, review
+from intake.handlers.arrive import Order
 from intake.handlers.desk import Desk
 from intake.store import clinics, external_ids, referrals
-from intake.store import findings as kept_findings
-from intake.store.referrals import Kept, Origin
+from intake.store.referrals import Kept
 
 NUMBER_REUSED = "order_number_of_another_patient"
 
@@ -39,24 +37,19 @@ async def submit(
     now: datetime,
 ) -> Submitted:
     """Take a submission of a registered clinic; the same order of an open referral makes no twin."""
-    await clinics.one_at_a_time(tx, clinic_id)
+    contacts = await clinics.one_at_a_time(tx, desk.sealer, [clinic_id])
     same_number = await _open_with_number_of(tx, desk, clinic_id, submission)
-    for order in same_number:
-        if not likeness.is_another(order.details.submission.patient, submission.patient):
-            return Submitted(
-                await _repeated(tx, desk, order, submission, door=door, now=now), False
-            )
-    submission = submission.model_copy(update={"clinic_id": clinic_id})
-    twin = await _twin(tx, desk, clinic_id, submission)
-    found = findings.check(submission, Known(now.date(), desk.diagnoses))
-    arrival = Arrival(
-        door=door,
-        received_at=received_at,
-        findings=(*found, *twin),
-        completeness=completeness.score(found),
-        source_message_id=desk.source_message_id,
-    )
-    referral = await _receive(tx, desk, submission, arrival, now=now)
+    for open_one in same_number:
+        if not likeness.is_another(open_one.details.submission.patient, submission.patient):
+            repeated = await _repeated(tx, desk, open_one, submission, door=door, now=now)
+            return Submitted(repeated, False)
+    order = Order(desk, submission, clinic_id, door, received_at)
+    twin = await _twin(tx, order)
+    [identifier] = await arrive.free_ids(tx, 1)
+    contact = contacts.get(clinic_id)
+    new = arrive.newcomer(order, identifier, contact=contact, doubts=twin, now=now)
+    await arrive.keep_all(tx, desk.sealer, [new], now=now)
+    referral = new.kept.referral
     if twin:
         await review.of_referral(tx, desk, referral, findings.DUPLICATE, door=door, now=now)
     if same_number:
@@ -72,44 +65,9 @@ async def _open_with_number_of(
     return [await referrals.get(tx, desk.sealer, one, for_update=True) for one in found]
 
 
-async def _receive(
-    tx: Transaction, desk: Desk, submission: Submission, arrival: Arrival, *, now: datetime
-) -> Referral:
-    new = await _new(tx, submission.clinic_id or "")
-    after, events = information.receive(new, arrival, now=now)
-    kept = Kept(after, Details(submission=submission), _origin(arrival, now))
-    index = likeness.index(desk.sealer, submission)
-    await referrals.add(tx, desk.sealer, kept, patient_index=index)
-    await external_ids.add(tx, after.clinic_id, after.id, submission.external_ids)
-    await kept_findings.add(tx, after.id, arrival.findings, now=now)
-    await record.tell(tx, desk, kept, events, since=None, now=now)
-    return after
-
-
-async def _new(tx: Transaction, clinic_id: str) -> Referral:
-    """Draw ids until one's short code is free."""
-    identifier = new_id()
-    while await referrals.is_code_taken(tx, short_code(identifier)):
-        identifier = new_id()
-    return Referral(id=identifier, clinic_id=clinic_id, code=short_code(identifier))
-
-
-def _origin(arrival: Arrival, now: datetime) -> Origin:
-    return Origin(
-        door=arrival.door,
-        received_at=arrival.received_at,
-        source_message_id=arrival.source_message_id,
-        completeness=arrival.completeness,
-        created_at=now,
-        updated_at=now,
-    )
-
-
-async def _twin(
-    tx: Transaction, desk: Desk, clinic_id: str, submission: Submission
-) -> tuple[Finding, ...]:
-    index = likeness.index(desk.sealer, submission)
-    code = await referrals.open_code_of(tx, clinic_id, index) if index else None
+async def _twin(tx: Transaction, order: Order) -> tuple[Finding, ...]:
+    index = order.patient_index
+    code = await referrals.open_code_of(tx, order.clinic_id, index) if index else None
     return (findings.duplicate_of(code),) if code else ()
 
 

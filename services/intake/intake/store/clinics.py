@@ -1,5 +1,6 @@
 """Clinics: their facts as JSON, their people and their secret sealed."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -10,9 +11,9 @@ from sqlalchemy import RowMapping, select, update
 from common.database import Transaction, insert_new
 from common.errors import ConcurrentUpdate, NotFound
 from common.events.clinic import Hl7Link
-from common.events.people import ClinicCard
+from common.events.people import ClinicCard, Contact
 from common.sealing import Sealer
-from intake.domain.clinic import Clinic
+from intake.domain.clinic import Clinic, coordinator_of
 from intake.store import sealed
 from intake.store.tables import clinics as table
 
@@ -52,13 +53,18 @@ async def is_registered(tx: Transaction, clinic_id: str) -> bool:
     return await tx.scalar(query) is not None
 
 
-async def one_at_a_time(tx: Transaction, clinic_id: str) -> None:
-    """Keep other submissions of the clinic waiting until this one is kept, or each misses the other.
+async def one_at_a_time(
+    tx: Transaction, sealer: Sealer, clinic_ids: Iterable[str]
+) -> dict[str, Contact | None]:
+    """Keep other submissions of these clinics waiting until these are kept, or each misses the other.
 
-    SQLite has one writer anyway. Rows that refer to the clinic are not kept waiting.
+    Returns whom to address at each clinic that is registered. Locked in the order of their ids, so
+    that nobody waits in a circle; rows that refer to a clinic are not kept waiting. SQLite has one
+    writer anyway.
     """
-    query = select(table.c.id).where(table.c.id == clinic_id)
-    await tx.execute(query.with_for_update(key_share=True))
+    query = select(table.c.id, table.c.people).where(table.c.id.in_(set(clinic_ids)))
+    rows = await tx.execute(query.order_by(table.c.id).with_for_update(key_share=True))
+    return {row.id: coordinator_of(_people(sealer, row.id, row.people).contacts) for row in rows}
 
 
 async def page(tx: Transaction, sealer: Sealer, *, after: str | None, limit: int) -> list[Clinic]:
@@ -89,9 +95,13 @@ def _row(sealer: Sealer, clinic: Clinic) -> dict[str, Any]:
 
 
 def _clinic(sealer: Sealer, row: RowMapping) -> Clinic:
-    card = sealed.open_(sealer, CARD, row["people"], _context(row["id"]))
+    card = _people(sealer, row["id"], row["people"])
     facts = FACTS.validate_python(row["content"])
     return replace(facts, contacts=card.contacts, webhook_secret=card.webhook_secret)
+
+
+def _people(sealer: Sealer, clinic_id: str, closed: bytes) -> ClinicCard:
+    return sealed.open_(sealer, CARD, closed, _context(clinic_id))
 
 
 def _context(clinic_id: str) -> str:

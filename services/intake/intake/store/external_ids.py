@@ -1,6 +1,8 @@
 """The numbers that clinics gave to their orders, by which a referral is found again."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
@@ -15,13 +17,41 @@ from intake.store.text import plain
 LONGEST = 200
 
 
+class Number(NamedTuple):
+    """A number of a clinic's order, in the numbering that the clinic names."""
+
+    clinic_id: str
+    system: str
+    value: str
+
+
 async def add(
     tx: Transaction, clinic_id: str, referral_id: UUID, identifiers: Iterable[Identifier]
 ) -> None:
     """Keep a referral's numbers; those that it has already are passed over."""
-    for system, value in _numbers(identifiers):
-        row = {"clinic_id": clinic_id, "referral_id": referral_id, "system": system, "value": value}
-        await tx.execute(insert_new(tx, table).values(row))
+    numbers = numbers_of(clinic_id, identifiers)
+    await add_all(tx, [(referral_id, number) for number in numbers])
+
+
+async def add_all(tx: Transaction, numbers: Sequence[tuple[UUID, Number]]) -> None:
+    """Keep the numbers of several referrals in one statement."""
+    rows = [{"referral_id": referral_id} | number._asdict() for referral_id, number in numbers]
+    if rows:
+        await tx.execute(insert_new(tx, table), rows)
+
+
+async def taken(tx: Transaction, numbers: AbstractSet[Number]) -> set[Number]:
+    """Return which of these numbers open referrals have."""
+    if not numbers:
+        return set()
+    query = (
+        select(table.c.clinic_id, table.c.system, table.c.value)
+        .join(referrals, table.c.referral_id == referrals.c.id)
+        .where(referrals.c.status.in_([status.value for status in OPEN]))
+        .where(table.c.clinic_id.in_({number.clinic_id for number in numbers}))
+        .where(table.c.value.in_({number.value for number in numbers}))
+    )
+    return {Number(*row) for row in await tx.execute(query)} & numbers
 
 
 async def find_open(
@@ -29,8 +59,8 @@ async def find_open(
 ) -> list[UUID]:
     """Return the clinic's open referrals that have one of these numbers of the same system."""
     found: list[UUID] = []
-    for system, value in _numbers(identifiers):
-        same = (table.c.system == system) & (table.c.value == value)
+    for number in numbers_of(clinic_id, identifiers):
+        same = (table.c.system == number.system) & (table.c.value == number.value)
         found += await _having(tx, clinic_id, same, among=OPEN)
     return list(dict.fromkeys(found))
 
@@ -56,8 +86,10 @@ async def _having(
     return list(dict.fromkeys(await tx.scalars(query)))
 
 
-def _numbers(identifiers: Iterable[Identifier]) -> Iterator[tuple[str, str]]:
-    """Yield system and value as they are kept; a blank number names no order."""
-    for one in identifiers:
-        if value := plain(one.value, LONGEST):
-            yield plain(one.system or "", LONGEST), value
+def numbers_of(clinic_id: str, identifiers: Iterable[Identifier]) -> list[Number]:
+    """Return the numbers as they are kept; a blank one names no order."""
+    return [
+        Number(clinic_id, plain(one.system or "", LONGEST), value)
+        for one in identifiers
+        if (value := plain(one.value, LONGEST))
+    ]

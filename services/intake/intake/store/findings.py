@@ -1,6 +1,6 @@
 """Findings of a referral: open until a later check no longer makes them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -38,8 +38,13 @@ async def add(
     tx: Transaction, referral_id: UUID, findings: Iterable[Finding], *, now: datetime
 ) -> None:
     """Keep findings that were made now."""
-    for finding in findings:
-        row = {
+    await add_all(tx, [(referral_id, finding) for finding in findings], now=now)
+
+
+async def add_all(tx: Transaction, made: Sequence[tuple[UUID, Finding]], *, now: datetime) -> None:
+    """Keep findings of several referrals in one statement."""
+    rows = [
+        {
             "id": new_id(),
             "referral_id": referral_id,
             "code": finding.code,
@@ -49,7 +54,10 @@ async def add(
             "related": finding.related,
             "found_at": now,
         }
-        await tx.execute(insert(table).values(row))
+        for referral_id, finding in made
+    ]
+    if rows:
+        await tx.execute(insert(table), rows)
 
 
 async def settle(

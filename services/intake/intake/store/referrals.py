@@ -1,5 +1,7 @@
 """Referrals: the state in columns that can be searched, what people said in one sealed column."""
 
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +22,9 @@ from intake.store.tables import referrals as table
 DETAILS: TypeAdapter[Details] = TypeAdapter(Details)
 PAUSE: TypeAdapter[Pause | None] = TypeAdapter(Pause | None)
 CANCELLATION: TypeAdapter[Cancellation | None] = TypeAdapter(Cancellation | None)
+
+Patient = tuple[str, str]
+"""A clinic's id and the keyed hash of one patient of it with one drug."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +77,24 @@ async def is_code_taken(tx: Transaction, code: str) -> bool:
     return await tx.scalar(select(table.c.id).where(table.c.code == code)) is not None
 
 
+async def codes_taken(tx: Transaction, codes: Iterable[str]) -> set[str]:
+    """Return which of these short codes referrals have."""
+    return set(await tx.scalars(select(table.c.code).where(table.c.code.in_(set(codes)))))
+
+
+async def patients_served(tx: Transaction, patients: AbstractSet[Patient]) -> set[Patient]:
+    """Return for which of these patients, each with the drug, the clinic has an open referral."""
+    if not patients:
+        return set()
+    query = (
+        select(table.c.clinic_id, table.c.patient_index)
+        .where(table.c.clinic_id.in_({clinic_id for clinic_id, _ in patients}))
+        .where(table.c.patient_index.in_({index for _, index in patients}))
+        .where(table.c.status.in_([status.value for status in OPEN]))
+    )
+    return {(row[0], row[1]) for row in await tx.execute(query)} & patients
+
+
 async def open_code_of(tx: Transaction, clinic_id: str, patient_index: str) -> str | None:
     """Return the code of a clinic's open referral of the same patient and drug, if there is one."""
     query = (
@@ -87,8 +110,20 @@ async def open_code_of(tx: Transaction, clinic_id: str, patient_index: str) -> s
 
 async def add(tx: Transaction, sealer: Sealer, kept: Kept, *, patient_index: str | None) -> None:
     """Write a new referral."""
+    await add_all(tx, sealer, [(kept, patient_index)])
+
+
+async def add_all(
+    tx: Transaction, sealer: Sealer, arrived: Sequence[tuple[Kept, str | None]]
+) -> None:
+    """Write new referrals, each with its patient's index, in one statement."""
+    if arrived:
+        await tx.execute(insert(table), [_row(sealer, kept, index) for kept, index in arrived])
+
+
+def _row(sealer: Sealer, kept: Kept, patient_index: str | None) -> dict[str, Any]:
     origin = kept.origin
-    row = _state(kept.referral) | {
+    return _state(kept.referral) | {
         "completeness": origin.completeness,
         "door": origin.door,
         "source_message_id": origin.source_message_id,
@@ -98,7 +133,6 @@ async def add(tx: Transaction, sealer: Sealer, kept: Kept, *, patient_index: str
         "patient_index": patient_index,
         "details": _closed(sealer, kept),
     }
-    await tx.execute(insert(table).values(row))
 
 
 async def save(

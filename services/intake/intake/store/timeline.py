@@ -1,5 +1,6 @@
 """What happened to a referral, in order. Rows are only ever added."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -31,7 +32,20 @@ class Entry:
 
 async def append(tx: Transaction, sealer: Sealer, referral_id: UUID, entry: Entry) -> None:
     """Add an entry at the end."""
-    row = {
+    await append_all(tx, sealer, [(referral_id, entry)])
+
+
+async def append_all(
+    tx: Transaction, sealer: Sealer, entries: Sequence[tuple[UUID, Entry]]
+) -> None:
+    """Add entries of several referrals, in this order, in one statement."""
+    if entries:
+        rows = [_row(sealer, referral_id, entry) for referral_id, entry in entries]
+        await tx.execute(insert(table), rows)
+
+
+def _row(sealer: Sealer, referral_id: UUID, entry: Entry) -> dict[str, Any]:
+    return {
         "referral_id": referral_id,
         "occurred_at": entry.occurred_at,
         "recorded_at": entry.recorded_at,
@@ -44,7 +58,6 @@ async def append(tx: Transaction, sealer: Sealer, referral_id: UUID, entry: Entr
         "facts": entry.facts,
         "note": sealed.close_text(sealer, entry.note, _context(referral_id)),
     }
-    await tx.execute(insert(table).values(row))
 
 
 async def of(tx: Transaction, sealer: Sealer, referral_id: UUID) -> list[Entry]:

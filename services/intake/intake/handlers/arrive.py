@@ -1,0 +1,161 @@
+"""Writing new referrals: any number of them with one statement per table, each whole or not at all."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from uuid import UUID
+
+from common.database import Transaction
+from common.events.people import Contact
+from common.events.submission import Submission
+from common.ids import new_id, short_code
+from common.sealing import Sealer
+from intake.domain import completeness, findings, information
+from intake.domain.details import Details
+from intake.domain.findings import Finding, Known
+from intake.domain.information import Arrival, Door
+from intake.domain.referral import Referral
+from intake.handlers import card, likeness, record
+from intake.handlers.desk import Desk
+from intake.handlers.record import Telling
+from intake.store import external_ids, referrals
+from intake.store import findings as kept_findings
+from intake.store.external_ids import Number
+from intake.store.referrals import Kept, Origin, Patient
+
+
+@dataclass(frozen=True)
+class Order:
+    """A submission at the door: who brought it, whose it is, by which door it came and when."""
+
+    desk: Desk
+    submission: Submission
+    clinic_id: str
+    door: Door
+    received_at: datetime
+
+    @cached_property
+    def patient_index(self) -> str | None:
+        """What equal patients with equal drugs share; None when one is not known."""
+        return likeness.index(self.desk.sealer, self.submission)
+
+    @property
+    def patient(self) -> Patient | None:
+        """The patient with the drug, as one of the clinic's."""
+        return (self.clinic_id, self.patient_index) if self.patient_index else None
+
+    @cached_property
+    def numbers(self) -> AbstractSet[Number]:
+        """By what the clinic knows the order."""
+        return frozenset(external_ids.numbers_of(self.clinic_id, self.submission.external_ids))
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A new referral with what is written beside it."""
+
+    kept: Kept
+    patient_index: str | None
+    numbers: AbstractSet[Number]
+    findings: Sequence[Finding]
+    telling: Sequence[Telling]
+
+
+async def take_in(
+    tx: Transaction,
+    sealer: Sealer,
+    orders: Sequence[Order],
+    contacts: Mapping[str, Contact | None],
+    *,
+    now: datetime,
+) -> list[Newcomer | None]:
+    """Write the orders that are plainly new; None stands for one that must be looked at alone.
+
+    Plainly new: neither an open referral nor an order before it here has its number, or its
+    patient with its drug. The caller has locked the clinics, and says whom to address at each.
+    """
+    numbers = {number for order in orders for number in order.numbers}
+    patients = {order.patient for order in orders if order.patient}
+    taken = await external_ids.taken(tx, numbers)
+    served = await referrals.patients_served(tx, patients)
+    new = list(_plainly_new(orders, taken, served))
+    free = iter(await free_ids(tx, sum(new)))
+    arrived = [
+        newcomer(order, next(free), contact=contacts[order.clinic_id], now=now) if is_new else None
+        for order, is_new in zip(orders, new, strict=True)
+    ]
+    await keep_all(tx, sealer, [one for one in arrived if one], now=now)
+    return arrived
+
+
+def _plainly_new(
+    orders: Sequence[Order], taken: AbstractSet[Number], served: AbstractSet[Patient]
+) -> Iterator[bool]:
+    numbers, patients = set(taken), set(served)
+    for order in orders:
+        yield numbers.isdisjoint(order.numbers) and order.patient not in patients
+        numbers |= order.numbers
+        if order.patient:
+            patients.add(order.patient)
+
+
+async def free_ids(tx: Transaction, count: int) -> list[UUID]:
+    """Draw ids until the short code of each is free."""
+    free: dict[str, UUID] = {}
+    while missing := count - len(free):
+        drawn = {
+            short_code(identifier): identifier for identifier in (new_id() for _ in range(missing))
+        }
+        taken = await referrals.codes_taken(tx, drawn)
+        free |= {code: drawn[code] for code in drawn.keys() - taken - free.keys()}
+    return list(free.values())
+
+
+def newcomer(
+    order: Order,
+    identifier: UUID,
+    *,
+    contact: Contact | None,
+    doubts: Sequence[Finding] = (),
+    now: datetime,
+) -> Newcomer:
+    """Decide on a new referral; `contact` is whom to address when the submission names nobody."""
+    submission = order.submission.model_copy(update={"clinic_id": order.clinic_id})
+    made = findings.check(submission, Known(now.date(), order.desk.diagnoses))
+    arrival = Arrival(
+        door=order.door,
+        received_at=order.received_at,
+        findings=(*made, *doubts),
+        completeness=completeness.score(made),
+        source_message_id=order.desk.source_message_id,
+    )
+    new = Referral(id=identifier, clinic_id=order.clinic_id, code=short_code(identifier))
+    after, events = information.receive(new, arrival, now=now)
+    kept = Kept(after, Details(submission=submission), _origin(arrival, now))
+    person = card.made(kept, arrival.findings, contact)
+    telling = record.told(order.desk, kept, events, person, since=None, now=now)
+    return Newcomer(kept, order.patient_index, order.numbers, arrival.findings, telling)
+
+
+async def keep_all(
+    tx: Transaction, sealer: Sealer, arrived: Sequence[Newcomer], *, now: datetime
+) -> None:
+    """Write new referrals with their numbers, findings, timelines and events."""
+    await referrals.add_all(tx, sealer, [(one.kept, one.patient_index) for one in arrived])
+    ids = [(one.kept.referral.id, one) for one in arrived]
+    await external_ids.add_all(tx, [(i, number) for i, one in ids for number in one.numbers])
+    await kept_findings.add_all(tx, [(i, made) for i, one in ids for made in one.findings], now=now)
+    await record.write(tx, sealer, [telling for one in arrived for telling in one.telling], now=now)
+
+
+def _origin(arrival: Arrival, now: datetime) -> Origin:
+    return Origin(
+        door=arrival.door,
+        received_at=arrival.received_at,
+        source_message_id=arrival.source_message_id,
+        completeness=arrival.completeness,
+        created_at=now,
+        updated_at=now,
+    )
