@@ -22,6 +22,8 @@ class Link:
     receiving_application: str | None = None
     receiving_facility: str | None = None
     dialect: Hl7Dialect = USUAL
+    time_zone: str = "UTC"
+    """The clinic's (IANA)."""
 
     @property
     def sender_key(self) -> str:

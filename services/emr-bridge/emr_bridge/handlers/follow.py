@@ -24,6 +24,7 @@ async def clinic_changed(tx: Transaction, event: ClinicChanged, now: datetime) -
             receiving_application=link.receiving_application,
             receiving_facility=link.receiving_facility,
             dialect=link.dialect,
+            time_zone=event.time_zone,
         )
         for link in event.hl7_links
     ]

@@ -24,6 +24,7 @@ COLUMNS = (
     links.c.receiving_application,
     links.c.receiving_facility,
     links.c.dialect,
+    links.c.time_zone,
 )
 
 CAN_SEND = links.c.active & links.c.host.is_not(None) & links.c.port.is_not(None)

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
 )
 
 from common.database import Json, UtcDateTime
@@ -33,9 +34,14 @@ links = Table(
     Column("port", Integer),
     Column("charset", String(40), nullable=False),
     Column("dialect", Json),
+    Column("time_zone", String(64), nullable=False, default="UTC", server_default="UTC"),
     Column("active", Boolean, nullable=False),
     Column("down_since", UtcDateTime),
     Column("failures", Integer, nullable=False, default=0),
+    Column("faults", Integer, nullable=False, default=0, server_default="0"),
+    Column("circuit", String(20)),
+    Column("answered_at", UtcDateTime),
+    Column("last_answer", String(100)),
     Column("next_attempt_at", UtcDateTime),
     Column("last_error", String(100)),
     Column("lease_token", Uuid),
@@ -77,6 +83,7 @@ correlations = Table(
     Column("patient_ids", LargeBinary, nullable=False),
     Column("provider", LargeBinary),
     Column("referral_id", Uuid, index=True),
+    Column("cancel_asked", Boolean, nullable=False, default=False, server_default=false()),
     Column("created_at", UtcDateTime, nullable=False),
 )
 
@@ -92,7 +99,10 @@ outbound = Table(
     Column("notice", String(100), nullable=False),
     Column("request", Json, nullable=False),
     Column("message", LargeBinary),
+    Column("message_type", String(20)),
     Column("control_id", String(20), unique=True),
+    Column("revision", Integer, nullable=False, default=0, server_default="0"),
+    Column("application_answer", LargeBinary),
     Column("state", String(20), nullable=False),
     Column("withdrawn", Boolean, nullable=False, default=False),
     Column("attempts", Integer, nullable=False, default=0),
@@ -105,6 +115,18 @@ outbound = Table(
     UniqueConstraint("delivery_id", "part"),
     Index("ix_outbound_link_id_state_id", "link_id", "state", "id"),
     Index("ix_outbound_referral_id_state", "referral_id", "state"),
+    Index("ix_outbound_state_id", "state", "id"),
+)
+
+outbound_revisions = Table(
+    "outbound_revisions",
+    metadata,
+    Column("outbound_id", Uuid, ForeignKey("outbound.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("control_id", String(20), nullable=False),
+    Column("message", LargeBinary, nullable=False),
+    Column("replaced_at", UtcDateTime, nullable=False),
+    Column("replaced_by", String(200), nullable=False),
 )
 
 outbound_attempts = Table(
