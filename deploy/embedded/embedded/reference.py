@@ -16,7 +16,7 @@ import intake.settings
 import notifications.settings
 from common.events import schemas
 from common.events.registry import TYPES
-from common.settings import SharedSettings
+from common.settings import SharedSettings, TracingSettings
 from embedded import asyncapi, hl7_page
 from embedded.settings import Settings
 from embedded.system import Overrides, compose
@@ -27,6 +27,7 @@ from intake.domain.referral import WAITS, Status
 
 SETTINGS: Mapping[str, type[BaseSettings]] = {
     "All services": SharedSettings,
+    "Traces": TracingSettings,
     "Embedded mode": Settings,
     "intake": intake.settings.Settings,
     "emr-bridge": emr_bridge.settings.Settings,

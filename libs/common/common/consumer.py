@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from common import deadletter, failpoints, inbox, metrics
+from common import deadletter, failpoints, inbox, metrics, tracing
 from common.clock import Clock
 from common.database import Database, Transaction
 from common.deadletter import Failure
@@ -18,6 +18,7 @@ from common.errors import ReferralLoopError
 from common.eventlog.port import EventLog, Record, Subscription
 from common.events import registry
 from common.events.envelope import Envelope, Event
+from common.tracing import Kind, Span
 from common.verdicts import Handlers, again_after, code_of
 
 log = structlog.get_logger()
@@ -87,11 +88,26 @@ class Consumer:
         now = self.clock()
         new = set(await inbox.first_sight(tx, {e.id: r.topic for r, e, _ in wanted}, now=now))
         handled = len(new)
-        for _, envelope, event in wanted:
-            if envelope.id in new:
-                new.discard(envelope.id)
+        for record, envelope, event in wanted:
+            if envelope.id not in new:
+                continue
+            new.discard(envelope.id)
+            with self._span(record, envelope):
                 await self.handlers[type(event)](tx, event, now)
         return handled
+
+    def _span(self, record: Record, envelope: Envelope) -> Span:
+        """Return the span of one record, in the trace that its event was made in."""
+        return tracing.span(
+            f"handle {envelope.type}",
+            kind=Kind.CONSUMER,
+            parent=record.headers.get(tracing.HEADER),
+            group=self.group,
+            topic=record.topic,
+            offset=record.offset,
+            event_id=envelope.id,
+            event_type=envelope.type,
+        )
 
     async def _one_by_one(self, subscription: Subscription, records: Sequence[Record]) -> None:
         for record in records:
@@ -133,4 +149,5 @@ class Consumer:
             offset=record.offset,
             code=failure.code,
             attempts=failure.attempts,
+            trace_id=tracing.trace_id_of(tracing.valid(record.headers.get(tracing.HEADER))),
         )

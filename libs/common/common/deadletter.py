@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping, select, update
 
-from common import inbox, outbox
+from common import inbox, outbox, tracing
 from common.database import Transaction, insert_new
 from common.errors import Conflict, NotFound
 from common.eventlog.port import Record
@@ -86,4 +86,6 @@ async def replay(
     if event is None:
         return
     if await inbox.first_sight(tx, {envelope.id: letter["topic"]}, now=now):
-        await handlers[type(event)](tx, event, now)
+        came_with = letter["headers"].get(tracing.HEADER)
+        with tracing.span(f"replay {envelope.type}", parent=came_with, event_id=envelope.id):
+            await handlers[type(event)](tx, event, now)

@@ -19,6 +19,7 @@ from common import metrics, problems
 from common.gauges import Gauges
 from common.problems import Problem, TooLarge
 from common.service import Runtime
+from common.tracing_http import Traced
 
 LARGEST_BODY = 32 * 1024 * 1024
 """Bytes of one request; documents have a tighter bound of their own."""
@@ -62,6 +63,7 @@ def create_api(name: str, *, title: str, description: str, runtime: Runtime) -> 
     _add_documentation(api)
     api.add_middleware(BoundedBody, limit=LARGEST_BODY)
     api.add_middleware(SafeHeaders)
+    api.add_middleware(Traced, service=name)
     return api
 
 

@@ -9,6 +9,8 @@ from typing import Any, TextIO
 
 import structlog
 
+from common import tracing
+
 ALLOWED = frozenset(
     [
         "event",
@@ -65,6 +67,7 @@ ALLOWED = frozenset(
         "place",
         "fax_id",
         "pages",
+        "trace_id",
     ]
 )
 """Every key that may be logged; values are ids, codes, sizes and times."""
@@ -74,6 +77,13 @@ def allow_listed(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMap
     """Withhold the value of every key that is not on the list."""
     for key in event.keys() - ALLOWED:
         event[key] = "(withheld)"
+    return event
+
+
+def with_trace(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Add the open trace's id, by which the lines of one message are found in every service."""
+    if found := event.pop("trace_id", None) or tracing.trace_id():
+        event["trace_id"] = found
     return event
 
 
@@ -120,6 +130,7 @@ def configure(*, level: str, form: str, stream: TextIO | None = None) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            with_trace,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             class_of_exception,

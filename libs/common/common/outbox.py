@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, insert, select
 
-from common import failpoints
+from common import failpoints, tracing
 from common.database import Database, Transaction, events_wait
 from common.eventlog.port import EventLog, NewRecord
 from common.events.envelope import Envelope, Event
@@ -23,7 +23,7 @@ BATCH = 500
 
 async def append(tx: Transaction, event: Event, *, now: datetime) -> UUID:
     """Put an event beside the change that it tells of; return its id."""
-    envelope = Envelope.of(event, now=now)
+    envelope = Envelope.of(event, now=now, traceparent=tracing.current())
     await _put(tx, [_row(envelope, event, now)])
     return envelope.id
 
@@ -31,7 +31,9 @@ async def append(tx: Transaction, event: Event, *, now: datetime) -> UUID:
 async def append_all(tx: Transaction, events: Sequence[Event], *, now: datetime) -> None:
     """Put many events, in this order, in one statement."""
     if events:
-        await _put(tx, [_row(Envelope.of(event, now=now), event, now) for event in events])
+        trace = tracing.current()
+        made = (Envelope.of(event, now=now, traceparent=trace) for event in events)
+        await _put(tx, [_row(one, event, now) for one, event in zip(made, events, strict=True)])
 
 
 async def append_raw(
@@ -60,6 +62,8 @@ def _row(envelope: Envelope, event: Event, now: datetime) -> dict[str, Any]:
         "ce_type": envelope.type,
         "ce_subject": envelope.subject,
     }
+    if envelope.traceparent is not None:
+        headers[tracing.HEADER] = envelope.traceparent
     return {
         "event_id": envelope.id,
         "topic": event.topic,

@@ -14,7 +14,9 @@ from pydantic_core.core_schema import ErrorType
 from starlette.exceptions import HTTPException
 from starlette.types import Message
 
+from common import tracing
 from common.errors import ConcurrentUpdate, IllegalMove, Refused, Retry
+from common.tracing_http import TRACE_ID
 from common.verdicts import is_momentary, is_outage
 
 log = structlog.get_logger()
@@ -72,6 +74,9 @@ class Problem(BaseModel):
     code: str | None = None
     errors: list[FieldProblem] | None = None
     allowed: list[str] | None = Field(default=None, description="The moves that are allowed now")
+    trace_id: str | None = Field(
+        default=None, description="Name it when you ask us: our logs and traces have it too"
+    )
 
 
 def install(api: FastAPI) -> None:
@@ -88,7 +93,7 @@ def answer(
     request: Request, problem: Problem, headers: dict[str, str] | None = None
 ) -> JSONResponse:
     """Return a problem as a response."""
-    told = problem.model_copy(update={"instance": request.url.path})
+    told = problem.model_copy(update={"instance": request.url.path, "trace_id": _trace_id(request)})
     return JSONResponse(
         told.model_dump(exclude_none=True),
         status_code=problem.status,
@@ -190,7 +195,11 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 async def _failed(request: Request, error: Exception) -> JSONResponse:
     log.error(
-        "request_failed", method=request.method, route=_route(request), code=type(error).__name__
+        "request_failed",
+        method=request.method,
+        route=_route(request),
+        code=type(error).__name__,
+        trace_id=_trace_id(request),
     )
     if is_outage(error) or is_momentary(error):
         return await _busy(request, error)
@@ -207,8 +216,15 @@ def _route(request: Request) -> str:
     return getattr(request.scope.get("route"), "path", "unknown")
 
 
+def _trace_id(request: Request) -> str | None:
+    """Return the request's trace, also where its span is over: a 500 is answered outside of it."""
+    found: str | None = request.scope.get(TRACE_ID)
+    return found
+
+
 def messages(problem: Problem, headers: Mapping[str, str]) -> tuple[Message, Message]:
     """Return a problem as the two ASGI messages of a response, for middleware."""
+    problem = problem.model_copy(update={"trace_id": tracing.trace_id()})
     body = problem.model_dump_json(exclude_none=True).encode()
     told = {"content-type": MEDIA_TYPE, "content-length": str(len(body))} | dict(headers)
     raw = [(name.encode(), value.encode()) for name, value in told.items()]

@@ -36,6 +36,7 @@ from common.gauges import Gauges
 from common.keys import sealer_from
 from common.service import Runtime, Service
 from common.settings import ServiceSettings, SharedSettings
+from common.tracing_otlp import exporting
 from common.worker import Worker
 
 log = structlog.get_logger()
@@ -136,7 +137,7 @@ async def run(
     Raises Misconfigured when the port is taken.
     """
     stop = stop or asyncio.Event()
-    async with opened(services, migrate=migrate), _signals(stop):
+    async with exporting(), opened(services, migrate=migrate), _signals(stop):
         for service in services:
             service.api.state.gauges = gauges_of(service)
         listener = _listen(host, port)

@@ -40,6 +40,57 @@ class SharedSettings(BaseSettings):
     )
 
 
+class TracingSettings(BaseSettings):
+    """OpenTelemetry's own variables, as far as they matter most; its specification names the others.
+
+    Without an endpoint nothing is exported; the context of the trace travels all the same.
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True)
+
+    otel_exporter_otlp_endpoint: str | None = Field(
+        default=None,
+        description="The collector's address, such as `http://collector:4318`; unset: no spans are exported.",
+    )
+    otel_exporter_otlp_traces_endpoint: str | None = Field(
+        default=None, description="The whole address for traces, with its path; goes before it."
+    )
+    otel_exporter_otlp_headers: SecretStr | None = Field(
+        default=None, description="`name=value,…` sent along, such as a collector's token."
+    )
+    otel_exporter_otlp_certificate: str | None = Field(
+        default=None, description="PEM file of the CA that the collector's certificate comes from."
+    )
+    otel_exporter_otlp_timeout: float = Field(
+        default=10, gt=0, description="Seconds that one export may take."
+    )
+    otel_exporter_otlp_protocol: str = Field(
+        default="http/protobuf", description="The only one that is here."
+    )
+    otel_exporter_otlp_traces_protocol: str | None = Field(
+        default=None, description="Goes before it."
+    )
+    otel_traces_exporter: str = Field(default="otlp", description="otlp or none.")
+    otel_traces_sampler: str = Field(
+        default="parentbased_always_on",
+        description="Which traces are kept, such as `parentbased_traceidratio` or `always_on`.",
+    )
+    otel_traces_sampler_arg: str | None = Field(
+        default=None, description="What the sampler is told, such as `0.1`."
+    )
+    otel_service_name: str | None = Field(
+        default=None, description="Name in the traces, where it shall not be the service's own."
+    )
+    otel_resource_attributes: str | None = Field(
+        default=None,
+        description="`name=value,…` said of the process, such as `deployment.environment.name=test`.",
+    )
+    otel_bsp_max_queue_size: int = Field(
+        default=2048, gt=0, description="Spans that wait for the collector; more are dropped."
+    )
+    otel_sdk_disabled: bool = Field(default=False, description="true: export nothing.")
+
+
 class ServiceSettings(BaseSettings):
     """What every service has of its own, with the service's prefix."""
 

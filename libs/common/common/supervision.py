@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from common import metrics
+from common import metrics, tracing
 from common.backoff import exponential
 from common.errors import Retry
 from common.service import Service
@@ -35,6 +35,7 @@ def start(service: Service, worker: Worker) -> asyncio.Task[None]:
 
 async def _supervised(service: Service, worker: Worker) -> None:
     """Run a worker again, later each time, whenever it raises; a restart is counted and logged."""
+    tracing.serve(service.name)
     failures = 0
     loop = asyncio.get_running_loop()
     while True:
