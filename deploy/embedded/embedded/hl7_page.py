@@ -15,7 +15,13 @@ from emr_bridge.formats.hl7v2.builders import report
 from emr_bridge.formats.hl7v2.builders.schedule import BOOKED, BY_NOTICE
 from emr_bridge.formats.hl7v2.header import read_header
 from emr_bridge.formats.hl7v2.interpret import EVENTS
-from emr_bridge.formats.hl7v2.interpret.fields import diagnosis, medication, numbers, prescriber
+from emr_bridge.formats.hl7v2.interpret.fields import (
+    diagnosis,
+    directions,
+    medication,
+    numbers,
+    prescriber,
+)
 from notifications.domain.promise import DEFAULT_TERMS
 from notifications.domain.telling import TOLD
 from simulators.emr.messages import BUILDERS, Envelope
@@ -55,7 +61,7 @@ def _read() -> Iterator[str]:
     yield "\n| what | fields |\n|---|---|"
     yield f"| the order's number | {_fields([place[:2] for place in numbers.PLACES])}, else MSH-10 |"
     yield f"| the drug | {_fields(medication.PLACES)}, else an OBX about it |"
-    yield f"| directions | {_fields(medication.DIRECTIONS)} |"
+    yield f"| directions | {_fields(directions.DIRECTIONS)} |"
     yield f"| the diagnosis | DG1, else {_fields(diagnosis.INDICATIONS)} |"
     yield f"| the prescriber | PRD (RP, PP, CP), else {_fields(prescriber.PLACES)} |"
 

@@ -3,21 +3,24 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from itertools import islice
 
 from common.events.submission import Clinicals, Lab, TriedDrug
-from emr_bridge.formats.hl7v2.interpret.fields.medication import Order, text_of
+from emr_bridge.formats.hl7v2.interpret.fields.medication import text_of
 from emr_bridge.formats.hl7v2.interpret.fields.observed import (
     PRESCRIPTION,
     is_about,
     name_of_observation,
 )
+from emr_bridge.formats.hl7v2.interpret.fields.orders import Order
 from emr_bridge.formats.hl7v2.interpret.fields.values import (
     coded_text,
     date_of,
     number_of,
     unique,
 )
-from emr_bridge.formats.hl7v2.reader import Message, Segment
+from emr_bridge.formats.hl7v2.interpret.sources import Sources
+from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
 
 WEIGHTS = ("29463-7", "3141-9", "3142-7", "8335-2")
 """LOINC: body weight, measured, stated, estimated."""
@@ -39,17 +42,26 @@ TRIED = re.compile(
 
 TEXTS = ("TX", "FT")
 MOST_NOTES = 100_000
+"""Characters; and how many results are read of one message."""
+
+MOST_LABS = 500
 
 
-def read(message: Message, *, further: Sequence[Order] = ()) -> Clinicals:
+def read(
+    message: Message, *, further: Sequence[Order] = (), sources: Sources | None = None
+) -> Clinicals:
     """Read what stands beside the order; drugs of `further` orders are named in the notes."""
+    sources = sources or Sources()
     observations = [o for o in message.all("OBX") if not is_about(o, PRESCRIPTION)]
+    weighed = next((o for o in observations if _weight(o) is not None), None)
+    if weighed:
+        sources.note("/clinicals/weight_kg", weighed.value(5))
     return Clinicals(
-        weight_kg=next((kg for o in observations if (kg := _weight(o)) is not None), None),
-        allergies=unique(_allergies(message)),
-        tried_and_failed=(*_tried(observations), *_tried_in_notes(message)),
-        labs=tuple(_labs(observations)),
-        notes="\n".join(_notes(message, further))[:MOST_NOTES] or None,
+        weight_kg=_weight(weighed) if weighed else None,
+        allergies=unique(_allergies(message, sources)),
+        tried_and_failed=(*_tried(observations, sources), *_tried_in_notes(message, sources)),
+        labs=tuple(islice(labs(observations, sources), MOST_LABS)),
+        notes="\n".join(_notes(message, further, sources))[:MOST_NOTES] or None,
     )
 
 
@@ -68,33 +80,43 @@ def _names_weight(words: str) -> bool:
     return "weight" in words.lower() and "birth" not in words.lower()
 
 
-def _allergies(message: Message) -> Iterator[str | None]:
+def _allergies(message: Message, sources: Sources) -> Iterator[str | None]:
     for name in ("AL1", "IAM"):
         for segment in message.all(name):
+            sources.note("/clinicals/allergies", segment.value(3))
             substance = coded_text(segment.value(3))
             reactions = (coded_text(value) for value in segment.values(5))
             reaction = ", ".join(text for text in reactions if text)
             yield f"{substance} ({reaction})" if substance and reaction else substance
 
 
-def _tried(observations: Iterable[Segment]) -> Iterator[TriedDrug]:
+def _tried(observations: Iterable[Segment], sources: Sources) -> Iterator[TriedDrug]:
     """Observations that are named after it: drug and outcome are the components of OBX-5."""
     for observation in observations:
         for value in observation.values(5) if _is_history(observation) else []:
             if drug := value.component(1):
+                sources.note("/clinicals/tried_and_failed", value)
                 yield TriedDrug(drug=drug, outcome=value.component(2))
 
 
-def _tried_in_notes(message: Message) -> Iterator[TriedDrug]:
+def _tried_in_notes(message: Message, sources: Sources) -> Iterator[TriedDrug]:
     """Read `Tried and failed: drug, outcome; drug, outcome` at the beginning of a note."""
-    for note in (
-        value.text() or "" for segment in message.all("NTE") for value in segment.values(3)
-    ):
-        found = TRIED.match(note)
+    for value in (value for segment in message.all("NTE") for value in segment.values(3)):
+        found = TRIED.match(value.text() or "")
+        sources.note("/clinicals/tried_and_failed", *([value] if found else ()))
         for item in found[1].split(";") if found else ():
             drug, _, outcome = item.partition(",")
             if drug.strip():
                 yield TriedDrug(drug=drug.strip(), outcome=outcome.strip() or None)
+
+
+def words(segment: Segment) -> list[Value]:
+    """Return what a note or an observation in words says; nothing where it has a field of its own."""
+    if segment.name == "NTE":
+        return segment.values(3)
+    if segment.name != "OBX" or segment.text(2) not in TEXTS or _is_elsewhere(segment):
+        return []
+    return segment.values(5)
 
 
 def _is_elsewhere(observation: Segment) -> bool:
@@ -107,12 +129,14 @@ def _is_history(observation: Segment) -> bool:
     return "tried" in words or "failed" in words or "prior therap" in words
 
 
-def _labs(observations: Iterable[Segment]) -> Iterator[Lab]:
+def labs(observations: Iterable[Segment], sources: Sources) -> Iterator[Lab]:
+    """Read results: numbers, codes and short texts; not what describes the order or a history."""
     for observation in observations:
         value = _result(observation)
         plain = observation.text(2) in RESULTS and not _is_history(observation)
         name = name_of_observation(observation)
         if plain and value and name and _weight(observation) is None:
+            sources.note("/clinicals/labs", observation.value(5))
             yield Lab(
                 name=name,
                 value=value,
@@ -126,16 +150,17 @@ def _result(observation: Segment) -> str | None:
     return coded_text(value) if observation.text(2) in CODED else value.text()
 
 
-def _notes(message: Message, further: Sequence[Order]) -> Iterator[str]:
+def _notes(message: Message, further: Sequence[Order], sources: Sources) -> Iterator[str]:
     """RF1-10, NTE-3, text observations, authorisations; then what else the message orders."""
-    if reason := coded_text(message.first("RF1").value(10)):
+    cause = message.first("RF1").value(10)
+    if reason := coded_text(cause):
+        sources.note("/clinicals/notes", cause)
         yield f"Reason: {reason}"
     for segment in message.segments:
-        if segment.name == "NTE":
-            yield from unique(value.text() for value in segment.values(3))
-        elif segment.name == "OBX" and segment.text(2) in TEXTS and not _is_elsewhere(segment):
-            yield from unique(value.text() for value in segment.values(5))
-        elif segment.name == "AUT" and (number := segment.text(6)):
+        if segment.name == "AUT" and (number := segment.text(6)):
             yield f"Authorization: {number}"
+        elif values := words(segment):
+            sources.note("/clinicals/notes", *(value for value in values if not value.is_null))
+            yield from unique(value.text() for value in values)
     for order in further:
         yield f"Also ordered in the same message: {text_of(order)}"

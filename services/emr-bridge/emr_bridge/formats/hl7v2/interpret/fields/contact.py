@@ -2,6 +2,7 @@
 
 from common.events.people import Contact
 from emr_bridge.formats.hl7v2.interpret.fields.values import email_of, name_of, phone_of
+from emr_bridge.formats.hl7v2.interpret.sources import Sources
 from emr_bridge.formats.hl7v2.reader import Message, Segment
 
 CLINIC_CONTACTS = ("PR", "CP", "O", "")
@@ -11,16 +12,19 @@ NOBODY = {"SYSTEM", "INTERFACE", "AUTO", "ADMIN"}
 """Words that programs enter orders under."""
 
 
-def read(message: Message) -> Contact | None:
+def read(message: Message, sources: Sources | None = None) -> Contact | None:
     """CTD of the clinic, else who entered the order (ORC-10, with the call-back number)."""
+    sources = sources or Sources()
     for role in CLINIC_CONTACTS:
         for segment in message.all("CTD"):
             name = name_of(segment.value(2), first=1)
             if name and (segment.text(1) or "").upper() == role:
+                sources.note("/contact", segment.value(2))
                 return _of_ctd(name, segment)
     for order in message.all("ORC"):
         name = name_of(order.value(10), first=2)
         if name and not NOBODY.issuperset(name.upper().split()):
+            sources.note("/contact", order.value(10))
             return Contact(name=name, phone=phone_of(order.value(14)))
     return None
 

@@ -1,12 +1,14 @@
 """Insurance: IN1 with its IN2, and the pharmacy numbers (BIN, PCN, group) wherever they are put."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 from common.events.submission import Coverage
 from emr_bridge.formats.hl7v2.interpret.fields.observed import is_about, plain
 from emr_bridge.formats.hl7v2.interpret.fields.values import coded_text
-from emr_bridge.formats.hl7v2.reader import Message, Segment
+from emr_bridge.formats.hl7v2.interpret.sources import Sources
+from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
 
 BIN = re.compile(r"\d{6}(\d{2})?", re.ASCII)
 
@@ -26,26 +28,39 @@ NOTED = {
 }
 """How they stand in notes."""
 
+MOST_NOTES, LONGEST_NOTE = 200, 20_000
+"""How many notes, and how much of each, are searched for numbers."""
+
+MEMBER_IN1, MEMBER_IN2 = (36, 49), (61, 6, 8)
+"""Policy number, insured's id; then member id, Medicare and Medicaid numbers of IN2."""
+
+Block = tuple[Segment, Segment]
+"""An IN1 and its IN2, an empty one when there is none."""
+
 MEDICAL = {"MED", "MEDICAL", "MM", "MAJOR MEDICAL"}
 
 
-def read(message: Message) -> tuple[Coverage, ...]:
+def read(message: Message, sources: Sources | None = None) -> tuple[Coverage, ...]:
     """Return the insurances in the order in which they are given."""
-    found = [_coverage(*blocks, order) for order, blocks in enumerate(_blocks(message), start=1)]
+    sources = sources or Sources()
+    blocks = enumerate(_blocks(message), start=1)
+    found = [_coverage(block, order, sources) for order, block in blocks]
     said = _said_elsewhere(message)
-    if not found and said:
-        return (Coverage(**said),)
-    if found:
-        place = next((n for n, one in enumerate(found) if one.benefit == "pharmacy"), 0)
-        missing = {key: text for key, text in said.items() if getattr(found[place], key) is None}
-        found[place] = found[place].model_copy(update=missing)
+    if not found and not said:
+        return ()
+    place = next((n for n, one in enumerate(found) if one.benefit == "pharmacy"), 0)
+    known = found[place] if found else Coverage()
+    missing = {key: text for key, (text, _) in said.items() if getattr(known, key) is None}
+    for key in missing:
+        sources.note(f"/coverages/{place}/{key}", said[key][1])
+    found[place : place + 1] = [known.model_copy(update=missing)]
     return tuple(found)
 
 
-def _blocks(message: Message) -> list[tuple[Segment, Segment]]:
+def _blocks(message: Message) -> list[Block]:
     """Pair each IN1 with the IN2 that follows before the next."""
     nothing = message.first("")
-    pairs: list[tuple[Segment, Segment]] = []
+    pairs: list[Block] = []
     for segment in message.segments:
         if segment.name == "IN1":
             pairs.append((segment, nothing))
@@ -54,21 +69,33 @@ def _blocks(message: Message) -> list[tuple[Segment, Segment]]:
     return pairs
 
 
-def _coverage(in1: Segment, in2: Segment, order: int) -> Coverage:
+def _coverage(block: Block, order: int, sources: Sources) -> Coverage:
+    """Read one insurance: numbers that say what they are first, then the fields made for them."""
+    in1, in2 = block
     labelled = _labelled(in1)
-    member = in1.text(36) or in1.text(49) or in2.text(61) or in2.text(6) or in2.text(8)
-    company = in1.text(3)
-    unlabelled = company if company and BIN.fullmatch(company) else None
-    pharmacy = {"bin": labelled.get("bin") or unlabelled, "pcn": labelled.get("pcn")}
+
+    def pick(name: str, *values: Value, read: Callable[[Value], str | None] = _first) -> str | None:
+        own = [labelled[name]] if name in labelled else []
+        return sources.take(f"/coverages/{order - 1}/{name}", (*own, *values), read)
+
+    payer = pick("payer", in1.value(4)) or pick("payer", in1.value(2), read=coded_text)
+    member = pick("member_id", *(in1.value(n) for n in MEMBER_IN1), *map(in2.value, MEMBER_IN2))
+    number = pick("bin", *([in1.value(3)] if BIN.fullmatch(in1.text(3) or "") else []))
+    pcn, group = pick("pcn"), pick("group", in1.value(8))
+    is_pharmacy = bool(number or pcn) or not _is_medical(in1)
     return Coverage(
-        payer=in1.text(4) or coded_text(in1.value(2)),
-        member_id=labelled.get("member_id") or member,
-        bin=pharmacy["bin"],
-        pcn=pharmacy["pcn"],
-        group=labelled.get("group") or in1.text(8),
-        benefit="medical" if not any(pharmacy.values()) and _is_medical(in1) else "pharmacy",
+        payer=payer,
+        member_id=member,
+        bin=number,
+        pcn=pcn,
+        group=group,
+        benefit="pharmacy" if is_pharmacy else "medical",
         order=order,
     )
+
+
+def _first(value: Value) -> str | None:
+    return value.component(1)
 
 
 def _is_medical(in1: Segment) -> bool:
@@ -77,38 +104,38 @@ def _is_medical(in1: Segment) -> bool:
     return kind in MEDICAL or "MEDICAL" in plan.split()
 
 
-def _labelled(in1: Segment) -> dict[str, str]:
+def _labelled(in1: Segment) -> dict[str, Value]:
     """Numbers that say what they are, in the plan, company, group and policy fields."""
     values = [value for number in (2, 3, 8, 35, 36, 49) for value in in1.values(number)]
-    found: dict[str, str] = {}
+    found: dict[str, Value] = {}
     for value in values:
         words = {plain(value.component(part)) for part in range(2, 7)}
         for key, labels in LABELS.items():
-            number = value.component(1)
-            if number and words.intersection(labels):
-                found.setdefault(key, number)
+            if value.component(1) and words.intersection(labels):
+                found.setdefault(key, value)
     return found
 
 
-def _texts(message: Message) -> Iterator[str]:
+def _texts(message: Message) -> Iterator[Value]:
     """Yield the notes (NTE-3) and the observations in words (OBX-5)."""
     for segment in message.segments:
         if segment.name == "NTE":
-            yield from (value.text() or "" for value in segment.values(3))
+            yield from segment.values(3)
         elif segment.name == "OBX" and segment.text(2) in ("TX", "FT", "ST"):
-            yield from (value.text() or "" for value in segment.values(5))
+            yield from segment.values(5)
 
 
-def _said_elsewhere(message: Message) -> dict[str, str]:
-    """Numbers in observations that are named after them, then in notes."""
-    found: dict[str, str] = {}
+def _said_elsewhere(message: Message) -> dict[str, tuple[str, Value]]:
+    """Numbers in observations that are named after them, then in notes; each with where it stands."""
+    found: dict[str, tuple[str, Value]] = {}
     for observation in message.all("OBX"):
         for key, labels in LABELS.items():
             number = observation.text(5)
             if number and is_about(observation, labels):
-                found.setdefault(key, number)
-    notes = " ".join(_texts(message))
-    for key, pattern in NOTED.items():
-        if noted := pattern.search(notes[:20_000]):
-            found.setdefault(key, noted[1])
+                found.setdefault(key, (number, observation.value(5)))
+    for value in islice(_texts(message), MOST_NOTES):
+        note = (value.text() or "")[:LONGEST_NOTE]
+        for key, pattern in NOTED.items():
+            if noted := pattern.search(note):
+                found.setdefault(key, (noted[1], value))
     return found

@@ -1,41 +1,28 @@
 """The drug: RXE is what the pharmacy shall act on, RXO what was asked for."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from common.events.submission import Medication
-from emr_bridge.formats.hl7v2.interpret.fields import observed
+from emr_bridge.formats.hl7v2.interpret.fields import directions, observed
+from emr_bridge.formats.hl7v2.interpret.fields.directions import REPEATS
 from emr_bridge.formats.hl7v2.interpret.fields.observed import about, plain
+from emr_bridge.formats.hl7v2.interpret.fields.orders import Order, Taken, first
 from emr_bridge.formats.hl7v2.interpret.fields.values import (
     coded_text,
     codes,
     integer_of,
     number_of,
-    unique,
 )
+from emr_bridge.formats.hl7v2.interpret.sources import Sources
 from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
 
 NDC_SYSTEMS = {plain(name) for name in ("NDC", "ND", "N", "NDC11", "2.16.840.1.113883.6.69")}
 RXNORM_SYSTEMS = {plain(name) for name in ("RXNORM", "RXN", "RXCUI", "2.16.840.1.113883.6.88")}
 NDC_FORM = re.compile(r"\d{4,5}-\d{3,4}-\d{1,2}|\d{11}", re.ASCII)
-DAYS = re.compile(r"D?(\d{1,3})\s*(?:D|DAYS?)?", re.IGNORECASE)
-
 PLACES = (("RXE", 2), ("RXO", 1), ("RXD", 2), ("RXC", 2))
 """Where the drug stands, in the order in which it is believed."""
-
-DIRECTIONS = (("RXE", 7), ("RXO", 7), ("RXE", 21), ("TQ1", 11))
-"""Where directions stand in words."""
-
-DOSES = (("RXE", 3), ("RXO", 2))
-"""Where the least amount of a dose stands; the most follows, then the unit."""
-
-ROUTES = "HL70162"
-REPEATS = "HL70335"
-"""Tables of codes that some senders put one field away from where they belong."""
-
-Order = tuple[Segment, ...]
-"""The segments of one order: from one ORC, or one drug, to the next."""
 
 DRUGS = ("RXE", "RXO")
 
@@ -52,48 +39,64 @@ def orders(message: Message) -> list[Order]:
     return [tuple(group) for group in groups if text_of(tuple(group))]
 
 
-def read(order: Order, message: Message) -> Medication:
+def read(order: Order, message: Message, sources: Sources | None = None) -> Medication:
     """Read one order; what it leaves out, the observations that describe a prescription say."""
-    observed = _observed(message)
-    if not order:
-        return observed
-    ordered = _ordered(order, message)
+    sources, beside = sources or Sources(), Sources()
+    observed = _observed(message, beside)
+    ordered = _ordered(order, message, sources) if order else Medication()
     missing = {name for name in Medication.model_fields if getattr(ordered, name) is None}
+    for name in missing:
+        if place := beside.places.get(f"/medication/{name}"):
+            sources.note_place(f"/medication/{name}", place)
     return ordered.model_copy(update={name: getattr(observed, name) for name in missing})
 
 
-def _ordered(order: Order, message: Message) -> Medication:
+def _ordered(order: Order, message: Message, sources: Sources) -> Medication:
     encoded, asked = first(order, "RXE"), first(order, "RXO")
     drug, unit = _drug(order), _quantity_unit(encoded, asked)
+    strong = (encoded, 25, 26) if _amount(encoded, 25, 26) else (asked, 18, 19)
+    taken = Taken(sources)
     # RXE-13 is a person by right; a bare number there is RXE-12, shifted.
-    refills = (encoded.text(12), asked.text(13), encoded.text(13))
+    refills = (encoded.value(12), asked.value(13), encoded.value(13))
     return Medication(
-        text=text_of(order),
-        ndc=_code(drug, NDC_SYSTEMS, NDC_FORM),
-        rxnorm=_code(drug, RXNORM_SYSTEMS, None),
-        strength=_amount(encoded, 25, 26) or _amount(asked, 18, 19),
-        sig=_sig(order),
-        quantity=_quantity(encoded.text(10)) or _quantity(asked.text(11)),
-        quantity_unit=coded_text(unit) if unit else None,
-        days_supply=_days(order, message),
-        refills=next((n for text in refills if (n := integer_of(text)) is not None), None),
+        text=sources.take("/medication/text", drug, coded_text),
+        ndc=_code(drug, NDC_SYSTEMS, NDC_FORM, taken.by("ndc")),
+        rxnorm=_code(drug, RXNORM_SYSTEMS, None, taken.by("rxnorm")),
+        strength=taken.first("strength", [strong[0].value(strong[1])], lambda _: _amount(*strong)),
+        sig=directions.sig(order, sources),
+        quantity=taken.first("quantity", [encoded.value(10), asked.value(11)], _quantity),
+        quantity_unit=taken.first("quantity_unit", [unit] if unit else [], coded_text),
+        days_supply=directions.days_supply(order, message, sources),
+        refills=taken.first("refills", refills, lambda value: integer_of(value.component(1))),
     )
 
 
-def _observed(message: Message) -> Medication:
+def _observed(message: Message, sources: Sources) -> Medication:
     """Read what a referral says of the drug where its structure has no pharmacy segments."""
-    drug = about(message, observed.DRUG).value(5)
-    quantity = about(message, observed.QUANTITY)
+    taken = Taken(sources)
+
+    def said(subject: frozenset[str], number: int = 5) -> list[Value]:
+        return about(message, subject).values(number)
+
+    drug, strong = said(observed.DRUG)[:1], about(message, observed.STRENGTH)
     return Medication(
-        text=coded_text(drug),
-        ndc=_code([drug], NDC_SYSTEMS, NDC_FORM),
-        rxnorm=_code([drug], RXNORM_SYSTEMS, None),
-        strength=_amount(about(message, observed.STRENGTH), 5, 6),
-        sig=about(message, observed.SIG).value(5).text(),
-        quantity=number_of(quantity.text(5)),
-        quantity_unit=coded_text(quantity.value(6)),
-        days_supply=_in_days(about(message, observed.DAYS_SUPPLY).text(5) or ""),
-        refills=integer_of(about(message, observed.REFILLS).text(5)),
+        text=taken.first("text", drug, coded_text),
+        ndc=_code(drug, NDC_SYSTEMS, NDC_FORM, taken.by("ndc")),
+        rxnorm=_code(drug, RXNORM_SYSTEMS, None, taken.by("rxnorm")),
+        strength=taken.first("strength", strong.values(5)[:1], lambda _: _amount(strong, 5, 6)),
+        sig=taken.first("sig", said(observed.SIG)[:1], Value.text),
+        quantity=taken.first(
+            "quantity", said(observed.QUANTITY)[:1], lambda value: number_of(value.component(1))
+        ),
+        quantity_unit=taken.first("quantity_unit", said(observed.QUANTITY, 6)[:1], coded_text),
+        days_supply=taken.first(
+            "days_supply",
+            said(observed.DAYS_SUPPLY)[:1],
+            lambda value: directions.in_days(value.component(1) or ""),
+        ),
+        refills=taken.first(
+            "refills", said(observed.REFILLS)[:1], lambda value: integer_of(value.component(1))
+        ),
     )
 
 
@@ -112,18 +115,20 @@ def _drug(order: Order) -> list[Value]:
     return [value for value in named if value.raw]
 
 
-def first(order: Sequence[Segment], name: str) -> Segment:
-    """Return an order's first segment of that name, an empty one when there is none."""
-    nothing = Segment(name, "", "", order[0].separators, order[0].charset)
-    return next((segment for segment in order if segment.name == name), nothing)
-
-
-def _code(drug: Sequence[Value], systems: set[str], form: re.Pattern[str] | None) -> str | None:
+def _code(
+    drug: Sequence[Value],
+    systems: set[str],
+    form: re.Pattern[str] | None,
+    note: Callable[[Value], None],
+) -> str | None:
     """Find the code of that system; where none is named, one that has its form."""
-    triples = [triple for value in drug for triple in codes(value)]
-    named = [code for code, _, system in triples if plain(system) in systems]
-    formed = [c for c, _, system in triples if form and not system and form.fullmatch(c)]
-    return next(iter(named + formed), None)
+    triples = [(value, *triple) for value in drug for triple in codes(value)]
+    named = [(v, code) for v, code, _, system in triples if plain(system) in systems]
+    formed = [(v, c) for v, c, _, system in triples if form and not system and form.fullmatch(c)]
+    for value, code in (named + formed)[:1]:
+        note(value)
+        return code
+    return None
 
 
 def _amount(segment: Segment, number: int, unit: int) -> str | None:
@@ -131,62 +136,12 @@ def _amount(segment: Segment, number: int, unit: int) -> str | None:
     return " ".join(part for part in parts if part) if parts[0] else None
 
 
-def _quantity(text: str | None) -> Decimal | None:
+def _quantity(value: Value) -> Decimal | None:
     """Read an amount to dispense; none is not an amount, but a shifted field."""
-    amount = number_of(text)
+    amount = number_of(value.component(1))
     return amount if amount and amount > 0 else None
 
 
 def _quantity_unit(encoded: Segment, asked: Segment) -> Value | None:
     units = (encoded.value(11), asked.value(12))
     return next((unit for unit in units if unit.raw and unit.component(3) != REPEATS), None)
-
-
-def _sig(order: Order) -> str | None:
-    """Take the directions in words, else put amount, route and timing together."""
-    for name, number in DIRECTIONS:
-        values = first(order, name).values(number)
-        words = [coded_text(value) for value in values if value.component(3) != ROUTES]
-        if text := "; ".join(unique(words)):
-            return text
-    dose = next((dose for name, number in DOSES if (dose := _dose(first(order, name), number))), ())
-    route = coded_text(first(order, "RXR").value(1))
-    return ", ".join(unique((*dose, route, _timing(order)))) or None
-
-
-def _dose(segment: Segment, number: int) -> tuple[str, ...]:
-    """Read least and most amount and unit; a unit one field early pushes the form after it."""
-    parts = [segment.text(number), segment.text(number + 1), coded_text(segment.value(number + 2))]
-    amounts = [part for part in parts[:2] if part and part[0].isdigit()]
-    words = [part for part in parts if part and part not in amounts]
-    if not amounts:
-        return ()
-    return (" ".join(["-".join(unique(amounts)), *words[:1]]), *words[1:])
-
-
-def _timing(order: Order) -> str | None:
-    """How often: TQ1-3, else the old quantity/timing fields, else where a shift has put it."""
-    shifted = first(order, "RXO").value(12)
-    found = (
-        coded_text(first(order, "TQ1").value(3)),
-        first(order, "RXE").text(1, 2),
-        first(order, "ORC").text(7, 2),
-        coded_text(shifted) if shifted.component(3) == REPEATS else None,
-    )
-    return next((text for text in found if text), None)
-
-
-def _days(order: Order, message: Message) -> int | None:
-    """How long: TQ1-6, else the third component of the old quantity/timing fields (`D30`)."""
-    own = first(order, "TQ1")
-    timing = own if own.raw else message.first("TQ1")
-    number, unit = timing.text(6), (timing.text(6, 2) or "").upper()
-    if number and (unit.startswith("D") or not unit):
-        return _in_days(number)
-    old = (first(order, "RXE").text(1, 3), first(order, "ORC").text(7, 3))
-    return next((days for text in old if text and (days := _in_days(text))), None)
-
-
-def _in_days(text: str) -> int | None:
-    found = DAYS.fullmatch(text)
-    return int(found[1]) if found else None

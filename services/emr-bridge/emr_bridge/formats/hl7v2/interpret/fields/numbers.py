@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from common.events.submission import Identifier
 from emr_bridge.formats.hl7v2.interpret.fields.values import date_of
+from emr_bridge.formats.hl7v2.interpret.sources import Sources
 from emr_bridge.formats.hl7v2.reader import Message, Value
 from emr_bridge.formats.hl7v2.separators import standard
 
@@ -11,21 +12,26 @@ PLACES = (("RF1", 6, "PLAC"), ("ORC", 2, "PLAC"), ("OBR", 2, "PLAC"), ("ORC", 4,
 """Originating referral, placer order, and placer group number, as trusted; with table 0203's type."""
 
 
-def read(message: Message) -> tuple[Identifier, ...]:
+def read(message: Message, sources: Sources | None = None) -> tuple[Identifier, ...]:
     """Return the sender's numbers; MSH-10 only where there is no other."""
-    found = order_numbers(message)
+    found = order_numbers(message, sources)
     control_id = message.first("MSH").text(10)
     if not found and control_id:
+        if sources:
+            sources.note("/external_ids/0", message.first("MSH").value(10))
         return (Identifier(value=control_id, system="MSH-10"),)
     return found
 
 
-def order_numbers(message: Message) -> tuple[Identifier, ...]:
+def order_numbers(message: Message, sources: Sources | None = None) -> tuple[Identifier, ...]:
     """Return the order's numbers, each once."""
     found: dict[str, Identifier] = {}
+    sources = sources or Sources()
     for kind, value in _values(message):
         if number := value.component(1):
             system = value.component(2) or value.component(3)
+            if number not in found:
+                sources.note(f"/external_ids/{len(found)}", value)
             found.setdefault(number, Identifier(value=number, system=system, type=kind))
     return tuple(found.values())
 

@@ -1,6 +1,7 @@
 """The patient: PID, and who speaks for them (NK1, CTD)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from common.events.submission import Address, Caregiver, Identifier, Patient
@@ -12,6 +13,7 @@ from emr_bridge.formats.hl7v2.interpret.fields.values import (
     phone_of,
     unique,
 )
+from emr_bridge.formats.hl7v2.interpret.sources import Sources
 from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
 
 Sex = Literal["female", "male", "other", "unknown"]
@@ -25,28 +27,45 @@ SECRET_TYPES = {"SS", "SSN"}
 FORMER_NAMES = {"A", "M", "N", "S"}
 """XPN-7 (table 0200): alias, maiden name, nickname, pseudonym."""
 
+PHONES = (13, 14, 40)
+"""PID: home, business, and (from 2.7 on) all of them."""
+
 FAMILY_CONTACTS = {"C", "N", "EP"}
 """CTD-1 (table 0131): emergency contact, next of kin."""
 
 
-def read(message: Message) -> Patient:
+def read(message: Message, sources: Sources | None = None) -> Patient:
     """Read PID; every part may be missing."""
-    pid = message.first("PID")
+    pid, sources = message.first("PID"), sources or Sources()
     name = _name(pid)
     family, given = _parts(name)
-    numbers = [value for field in (13, 14, 40) for value in pid.values(field)]
+    sources.note("/patient/family_name", name)
+    sources.note("/patient/given_names", *_given(name, given))
+    numbers = [value for field in PHONES for value in pid.values(field)]
+    phones = [value for value in numbers if value.is_null or phone_of(value)]
+    sources.note("/patient/phones", *phones)
+    born, sex = pid.value(7), pid.value(8)
+    sources.note("/patient/birth_date", born)
+    sources.note("/patient/sex", sex)
     return Patient(
         family_name=family,
         given_names=unique(part.strip(",") for text in given for part in (text or "").split()),
-        birth_date=date_of(pid.text(7)),
-        sex=SEXES.get((pid.text(8) or "").upper()[:1], "unknown"),
-        phones=unique(phone_of(number) for number in numbers),
-        email=next((email for number in numbers if (email := email_of(number))), None),
-        address=_address(pid.values(11)),
-        preferred_language=pid.text(15),
-        caregiver=_caregiver(message),
-        identifiers=_identifiers(pid),
+        birth_date=date_of(born.component(1)),
+        sex=SEXES.get((sex.component(1) or "").upper()[:1], "unknown"),
+        phones=unique(phone_of(number) for number in phones),
+        email=sources.take("/patient/email", numbers, email_of),
+        address=_address(pid.values(11), sources),
+        preferred_language=sources.text("/patient/preferred_language", pid.values(15)),
+        caregiver=_caregiver(message, sources),
+        identifiers=_identifiers(pid, sources),
     )
+
+
+def _given(name: Value, given: Sequence[str | None]) -> list[Value]:
+    """Return what says the given names: the name's own field, or a null in its second component."""
+    components = name.components
+    second = replace(name, raw=components[1]) if len(components) > 1 else name
+    return [name] if any(given) or name.is_null else [second] if second.is_null else []
 
 
 def _name(pid: Segment) -> Value:
@@ -65,22 +84,27 @@ def _parts(name: Value) -> tuple[str | None, tuple[str | None, ...]]:
     return family, given
 
 
-def _identifiers(pid: Segment) -> tuple[Identifier, ...]:
+def _identifiers(pid: Segment, sources: Sources) -> tuple[Identifier, ...]:
     """PID-3; before it was a list, PID-2 and PID-4 held the numbers."""
     found = pid.values(3) or pid.values(2) or pid.values(4)
-    return tuple(
-        Identifier(value=number, system=value.component(4), type=value.component(5))
-        for value in found
-        if (number := value.component(1))
-        and not SECRET_TYPES.intersection((value.component(4), value.component(5)))
-    )
+    sources.note("/patient/identifiers", *(value for value in found if not value.is_null))
+    return tuple(one for value in found if (one := identifier(value)))
 
 
-def _address(values: Sequence[Value]) -> Address | None:
+def identifier(value: Value) -> Identifier | None:
+    """Read CX; None without a number, and for one that is of no use to us."""
+    number, system, kind = value.component(1), value.component(4), value.component(5)
+    if number is None or SECRET_TYPES.intersection((system, kind)):
+        return None
+    return Identifier(value=number, system=system, type=kind)
+
+
+def _address(values: Sequence[Value], sources: Sources) -> Address | None:
     """Take the first address with a street, else the first; the postal code may stand one too far."""
     value = next((one for one in values if one.component(1)), next(iter(values), None))
     if value is None:
         return None
+    sources.note("/patient/address", value)
     street = [value.component(1, part) for part in (1, 2, 3)]
     line1 = " ".join(part for part in street if part)
     postal_code, country = value.component(5), value.component(6)
@@ -97,16 +121,19 @@ def _address(values: Sequence[Value]) -> Address | None:
     return None if address == Address() else address
 
 
-def _caregiver(message: Message) -> Caregiver | None:
+def _caregiver(message: Message, sources: Sources) -> Caregiver | None:
     """NK1 with a name, else a CTD that is the patient's own contact."""
     for kin in message.all("NK1"):
-        if name := name_of(kin.value(2), first=1):
+        name = name_of(kin.value(2), first=1)
+        sources.note("/patient/caregiver", kin.value(2))
+        if name:
             return Caregiver(
                 name=name, relationship=coded_text(kin.value(3)), phone=phone_of(kin.value(5))
             )
     for contact in message.all("CTD"):
         name = name_of(contact.value(2), first=1)
         if name and contact.text(1) in FAMILY_CONTACTS:
+            sources.note("/patient/caregiver", contact.value(2))
             relationship = coded_text(contact.value(1))
             return Caregiver(name=name, relationship=relationship, phone=phone_of(contact.value(5)))
     return None

@@ -12,6 +12,7 @@ from emr_bridge.formats.hl7v2.interpret.fields.values import (
     npi_of,
     phone_of,
 )
+from emr_bridge.formats.hl7v2.interpret.sources import Sources
 from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
 from emr_bridge.formats.hl7v2.separators import NULL, standard
 
@@ -51,21 +52,44 @@ class Candidate:
     phone: str | None = None
     fax: str | None = None
     sure: bool = False
+    named: Value | None = None
+    numbered: Value | None = None
 
 
-def read(message: Message) -> Prescriber:
+def read(message: Message, sources: Sources | None = None) -> Prescriber:
     """Return the first person who is surely named, else the first who is named at all."""
+    sources = sources or Sources()
     receivers = {
         name_of(prd.value(2), first=1) for prd in message.all("PRD") if prd.text(1) == "RT"
     }
     found = [one for one in _candidates(message) if one.name is None or one.name not in receivers]
     chosen = next((one for one in found if one.sure), next(iter(found), Candidate(None, None)))
+    numbered = chosen if chosen.npi else _same_with_npi(chosen, found)
+    _note(sources, message, chosen, numbered)
     return Prescriber(
-        npi=chosen.npi or _npi_of_same(chosen, found),
+        npi=numbered.npi,
         name=chosen.name,
-        phone=chosen.phone or _phone(message, fax=False),
-        fax=chosen.fax or _phone(message, fax=True),
+        phone=chosen.phone or _phone(message, sources, fax=False),
+        fax=chosen.fax or _phone(message, sources, fax=True),
     )
+
+
+def _note(sources: Sources, message: Message, chosen: Candidate, numbered: Candidate) -> None:
+    """Note where name and number stand; of an order whose provider is null, that both go."""
+    if chosen.named:
+        sources.note("/prescriber/name", chosen.named)
+    if numbered.numbered:
+        sources.note("/prescriber/npi", numbered.numbered)
+    for name, number in ORDERED_BY:
+        value = message.first(name).value(number)
+        for pointer in ("/prescriber/name", "/prescriber/npi") if value.is_null else ():
+            sources.note(pointer, value)
+    for pointer, number_said in (
+        ("/prescriber/phone", chosen.phone),
+        ("/prescriber/fax", chosen.fax),
+    ):
+        if number_said and chosen.named:
+            sources.note_place(pointer, chosen.named.place.partition("-")[0] + "-5")
 
 
 def as_sent(message: Message) -> str:
@@ -88,10 +112,10 @@ def _providers(message: Message) -> list[Segment]:
     return [prd for role in ROLES for prd, given in known if given == role]
 
 
-def _npi_of_same(chosen: Candidate, found: Sequence[Candidate]) -> str | None:
+def _same_with_npi(chosen: Candidate, found: Sequence[Candidate]) -> Candidate:
     """Find the number beside the same name elsewhere: each of a person's ids repeats the name."""
-    same = (one for one in found if one.name == chosen.name)
-    return next((one.npi for one in same if one.npi), None)
+    same = (one for one in found if one.name == chosen.name and one.npi)
+    return next(same, chosen)
 
 
 def _candidates(message: Message) -> Iterator[Candidate]:
@@ -109,25 +133,28 @@ def _candidates(message: Message) -> Iterator[Candidate]:
 
 def _of_prd(prd: Segment) -> Iterator[Candidate]:
     """Read the name in PRD-2; some senders shift it to 5 or 7, then as XCN."""
-    name, npi = name_of(prd.value(2), first=1), _npi_of_prd(prd)
+    named, ids = prd.value(2), _id_of_prd(prd)
+    name, npi = name_of(named, first=1), npi_of(ids)
     sure = bool(prd.text(2, 2)) or (bool(name) and npi is not None)
     if name is None:
         shifted = [value for number in (5, 7) for value in prd.values(number)]
-        named = [value for value in shifted if not is_phone_like(value)]
-        name = name_of(named[0], first=2) if named else None
-        npi = npi or (npi_of(named[0]) if named else None)
+        people = [value for value in shifted if not is_phone_like(value)]
+        named = next(iter(people), named)
+        name = name_of(named, first=2) if people else None
+        ids, npi = (ids, npi) if npi or not people else (named, npi_of(named))
         sure = name is not None
     if name or npi:
         numbers = [value for place in (5, 6) for value in prd.values(place)]
         numbers = [value for value in numbers if is_phone_like(value)]
         phone = next((n for v in numbers if not is_fax(v) and (n := phone_of(v))), None)
         fax = next((n for v in numbers if is_fax(v) and (n := phone_of(v))), None)
-        yield Candidate(name, npi, phone, fax, sure)
+        yield Candidate(name, npi, phone, fax, sure, named, ids)
 
 
-def _npi_of_prd(prd: Segment) -> str | None:
+def _id_of_prd(prd: Segment) -> Value:
+    """Return the first of a provider's ids that is an NPI, else the first at all."""
     ids = [value for number in (7, 9, 10) for value in prd.values(number)]
-    return next((npi for value in ids if (npi := npi_of(value))), None)
+    return next((value for value in ids if npi_of(value)), next(iter(ids), prd.value(7)))
 
 
 def _of_xcn(value: Value) -> Iterator[Candidate]:
@@ -136,7 +163,8 @@ def _of_xcn(value: Value) -> Iterator[Candidate]:
         return
     name, npi = name_of(value, first=2), npi_of(value)
     if name or npi:
-        yield Candidate(name, npi, sure=bool(npi or value.component(3) or " " in (name or "")))
+        sure = bool(npi or value.component(3) or " " in (name or ""))
+        yield Candidate(name, npi, sure=sure, named=value, numbered=value)
 
 
 def _is_titled(value: Value) -> bool:
@@ -144,8 +172,9 @@ def _is_titled(value: Value) -> bool:
     return any(title.rstrip(".").upper() in DEGREES for title in titles)
 
 
-def _phone(message: Message, *, fax: bool) -> str | None:
+def _phone(message: Message, sources: Sources, *, fax: bool) -> str | None:
     """Find the order's call-back numbers: ORC-23 (ordering facility), ORC-14, OBR-17."""
     places = (("ORC", 23), ("ORC", 14), ("OBR", 17))
     values = [v for name, n in places for s in message.all(name) for v in s.values(n)]
-    return next((n for v in values if is_fax(v) is fax and (n := phone_of(v))), None)
+    pointer = "/prescriber/fax" if fax else "/prescriber/phone"
+    return sources.take(pointer, (v for v in values if is_fax(v) is fax), phone_of)

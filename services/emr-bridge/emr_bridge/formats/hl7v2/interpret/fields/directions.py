@@ -1,0 +1,86 @@
+"""How the drug shall be taken and how long it lasts: in words, else put together from its parts."""
+
+import re
+
+from emr_bridge.formats.hl7v2.interpret.fields.orders import Order, Taken, first
+from emr_bridge.formats.hl7v2.interpret.fields.values import coded_text, unique
+from emr_bridge.formats.hl7v2.interpret.sources import Sources
+from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
+
+DAYS = re.compile(r"D?(\d{1,3})\s*(?:D|DAYS?)?", re.IGNORECASE)
+
+DIRECTIONS = (("RXE", 7), ("RXO", 7), ("RXE", 21), ("TQ1", 11))
+"""Where directions stand in words."""
+
+DOSES = (("RXE", 3), ("RXO", 2))
+"""Where the least amount of a dose stands; the most follows, then the unit."""
+
+ROUTES = "HL70162"
+REPEATS = "HL70335"
+"""Tables of codes that some senders put one field away from where they belong."""
+
+
+def sig(order: Order, sources: Sources) -> str | None:
+    """Take the directions in words, else put amount, route and timing together."""
+    for name, number in DIRECTIONS:
+        values = first(order, name).values(number)
+        words = [value for value in values if value.component(3) != ROUTES]
+        if text := "; ".join(unique(map(coded_text, words))):
+            sources.note("/medication/sig", *words)
+            return text
+    return _put_together(order, sources)
+
+
+def _put_together(order: Order, sources: Sources) -> str | None:
+    places = [(first(order, name), number) for name, number in DOSES]
+    segment, number = next((place for place in places if _dose(*place)), places[0])
+    dose, route, (timing, timed) = (
+        _dose(segment, number),
+        first(order, "RXR").value(1),
+        _timing(order),
+    )
+    used = [segment.value(number)] if dose else []
+    sources.note("/medication/sig", *used, route, *([timed] if timing else ()))
+    return ", ".join(unique((*dose, coded_text(route), timing))) or None
+
+
+def _dose(segment: Segment, number: int) -> tuple[str, ...]:
+    """Read least and most amount and unit; a unit one field early pushes the form after it."""
+    parts = [segment.text(number), segment.text(number + 1), coded_text(segment.value(number + 2))]
+    amounts = [part for part in parts[:2] if part and part[0].isdigit()]
+    words = [part for part in parts if part and part not in amounts]
+    if not amounts:
+        return ()
+    return (" ".join(["-".join(unique(amounts)), *words[:1]]), *words[1:])
+
+
+def _timing(order: Order) -> tuple[str | None, Value]:
+    """How often: TQ1-3, else the old quantity/timing fields, else where a shift has put it."""
+    shifted = first(order, "RXO").value(12)
+    timed, encoded = first(order, "TQ1").value(3), first(order, "RXE").value(1)
+    ordered = first(order, "ORC").value(7)
+    found = (
+        (coded_text(timed), timed),
+        (encoded.component(2), encoded),
+        (ordered.component(2), ordered),
+        (coded_text(shifted) if shifted.component(3) == REPEATS else None, shifted),
+    )
+    return next((said for said in found if said[0]), (None, timed))
+
+
+def days_supply(order: Order, message: Message, sources: Sources) -> int | None:
+    """How long: TQ1-6, else the third component of the old quantity/timing fields (`D30`)."""
+    own = first(order, "TQ1")
+    timing = (own if own.raw else message.first("TQ1")).value(6)
+    number, unit = timing.component(1), (timing.component(2) or "").upper()
+    taken = Taken(sources)
+    if number and (unit.startswith("D") or not unit):
+        return taken.first("days_supply", [timing], lambda _: in_days(number))
+    old = (first(order, "RXE").value(1), first(order, "ORC").value(7))
+    return taken.first("days_supply", old, lambda value: in_days(value.component(3) or ""))
+
+
+def in_days(text: str) -> int | None:
+    """Read `30`, `D30` or `30 days`."""
+    found = DAYS.fullmatch(text)
+    return int(found[1]) if found else None
