@@ -6,14 +6,15 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from common import metrics
+from common.answers import REPLAYED
 from common.errors import Refused
-from common.idempotency import REPLAYED, IdempotentRoute
 
 
-class CountedRoute(IdempotentRoute):
+class Counted(APIRoute):
     """A route whose POSTs are messages: received, repeated, refused, or failed by us."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

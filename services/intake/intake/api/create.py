@@ -12,6 +12,7 @@ from intake.api import (
     prior_authorizations,
     referrals,
     reviews,
+    submitting,
 )
 from intake.handlers.desk import Desk
 
@@ -22,7 +23,16 @@ and, on POST, `Idempotency-Key`; a command that the status does not take is a 40
 allowed ones. Errors are `application/problem+json` with a pointer to each field.
 """
 
-PARTS = (referrals, commands, prior_authorizations, documents, clinics, reviews, machine)
+PARTS = (
+    submitting,
+    referrals,
+    commands,
+    prior_authorizations,
+    documents,
+    clinics,
+    reviews,
+    machine,
+)
 
 
 def api(runtime: Runtime, desk: Desk) -> FastAPI:
@@ -31,6 +41,7 @@ def api(runtime: Runtime, desk: Desk) -> FastAPI:
         "intake", title="Referral Loop: intake", description=DESCRIPTION, runtime=runtime
     )
     made.state.desk = desk
+    made.state.door = submitting.Door(runtime)
     for part in PARTS:
         made.include_router(part.router)
     return made

@@ -1,4 +1,4 @@
-"""Referrals: submitting, reading, listing, the timeline."""
+"""Referrals: reading, listing, the timeline."""
 
 from typing import Annotated, Literal
 from urllib.parse import urlencode
@@ -7,23 +7,18 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from common.database import Transaction
-from common.dependencies import Now, Read, Tx
-from common.errors import FieldError, Invalid
+from common.dependencies import Read
 from intake.api import views, wording
-from intake.api.counted import CountedRoute
-from intake.api.given import REPEATABLE, Base, DeskDep, etag
-from intake.api.refusals import LISTING, READING, SUBMITTING
+from intake.api.given import Base, DeskDep, etag
+from intake.api.refusals import LISTING, READING
 from intake.api.shapes import EntryOut, Page, ReferralLine, ReferralOut
 from intake.api.strict import NO_NUL, Moment
-from intake.api.submission import SubmissionIn
 from intake.domain.referral import Status
-from intake.handlers.submit import submit
-from intake.store import clinics, listing, timeline
+from intake.store import listing, timeline
 from intake.store import referrals as kept_referrals
 from intake.store.listing import Cursor, Filter
 
-router = APIRouter(prefix="/v1/referrals", tags=["referrals"], route_class=CountedRoute)
+router = APIRouter(prefix="/v1/referrals", tags=["referrals"])
 
 
 class Asked(BaseModel):
@@ -50,42 +45,6 @@ class Asked(BaseModel):
             updated_after=self.updated_after,
             external_id=self.external_id,
         )
-
-
-@router.post(
-    "",
-    status_code=201,
-    summary="Submit a referral",
-    dependencies=REPEATABLE,
-    responses=SUBMITTING
-    | {200: {"model": ReferralOut, "description": "An open referral has this order number"}},
-)
-async def post(
-    body: SubmissionIn, tx: Tx, now: Now, desk: DeskDep, base: Base, response: Response
-) -> ReferralOut:
-    """Take a referral in.
-
-    What is missing or doubtful does not refuse it: it is listed in `findings`, and what blocks is
-    asked of the clinic (`information_needed`). An order that is open already (same `external_ids`)
-    answers 200 with the referral that is there, unless its patient is surely another one.
-    """
-    clinic_id = await _clinic(tx, body.clinic_id)
-    received_at = min(body.received_at or now, now)
-    submitted = await submit(
-        tx, desk, body, clinic_id=clinic_id, door="rest", received_at=received_at, now=now
-    )
-    view = await views.referral(tx, desk, submitted.referral.id, base)
-    response.status_code = 201 if submitted.is_new else 200
-    response.headers["Location"] = view.links["self"]
-    response.headers["ETag"] = etag(view.version)
-    return view
-
-
-async def _clinic(tx: Transaction, clinic_id: str | None) -> str:
-    if clinic_id is None or "\0" in clinic_id or not await clinics.is_registered(tx, clinic_id):
-        fault = FieldError("/clinic_id", "name a registered clinic (GET /v1/clinics)")
-        raise Invalid("a referral belongs to a registered clinic", errors=[fault])
-    return clinic_id
 
 
 @router.get("", summary="List referrals", responses=LISTING)

@@ -1,7 +1,10 @@
 """A referral as callers see it."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
+
+from sqlalchemy import RowMapping
 
 from common.database import Transaction
 from intake.api.shapes import (
@@ -18,15 +21,35 @@ from intake.domain.appointment import Appointment
 from intake.domain.commands import allowed
 from intake.domain.prior_authorization import PriorAuthorization
 from intake.domain.referral import Cancellation, Referral
+from intake.handlers.arrive import Newcomer
 from intake.handlers.desk import Desk
 from intake.store import deliveries, findings, promises, referrals
 from intake.store.findings import KeptFinding
+from intake.store.referrals import Kept
 
 
 async def referral(tx: Transaction, desk: Desk, referral_id: UUID, base: str) -> ReferralOut:
     """Return a referral with all that belongs to it."""
     kept = await referrals.get(tx, desk.sealer, referral_id)
     made = await findings.of(tx, referral_id)
+    told = (await promises.of(tx, referral_id), await deliveries.of(tx, referral_id))
+    return _shown(kept, made, base, *told)
+
+
+def newcomer(new: Newcomer, base: str) -> ReferralOut:
+    """Return a referral that was written just now: nobody was told of it yet."""
+    found_at = new.kept.origin.created_at
+    made = [KeptFinding(finding, found_at, None) for finding in new.findings]
+    return _shown(new.kept, made, base, (), ())
+
+
+def _shown(
+    kept: Kept,
+    made: Sequence[KeptFinding],
+    base: str,
+    promised: Sequence[RowMapping],
+    delivered: Sequence[RowMapping],
+) -> ReferralOut:
     state, said = kept.referral, kept.details.submission
     return ReferralOut(
         **_line(kept.origin, state, base),
@@ -38,8 +61,8 @@ async def referral(tx: Transaction, desk: Desk, referral_id: UUID, base: str) ->
         prior_authorizations=[authorization(pa) for pa in state.authorizations],
         appointment=_appointment(state.appointment),
         tracking_number=kept.details.tracking_number,
-        promises=[PromiseOut(**row) for row in await promises.of(tx, referral_id)],
-        deliveries=[DeliveryOut(**row) for row in await deliveries.of(tx, referral_id)],
+        promises=[PromiseOut(**row) for row in promised],
+        deliveries=[DeliveryOut(**row) for row in delivered],
         **{name: getattr(said, name) for name in SAID},
     )
 
@@ -77,7 +100,7 @@ def _line(origin: referrals.Origin, state: Referral, base: str) -> dict[str, Any
     )
 
 
-def _asked(state: Referral, made: list[KeptFinding]) -> list[str]:
+def _asked(state: Referral, made: Sequence[KeptFinding]) -> list[str]:
     unsettled = [one.finding for one in made if one.settled_at is None]
     return [finding.question for finding in information.holding_up(state, unsettled)]
 

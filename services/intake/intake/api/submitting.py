@@ -1,0 +1,165 @@
+"""Submitting a referral: requests that come together share one transaction and its statements."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from common import answers
+from common.answers import Asked
+from common.database import Transaction
+from common.errors import FieldError, Invalid
+from common.groupcommit import GroupCommit
+from common.idempotency import alone, asked_of
+from common.service import Runtime
+from intake.api import views
+from intake.api.counted import Counted
+from intake.api.given import REPEATABLE, Base, DeskDep, etag
+from intake.api.refusals import SUBMITTING
+from intake.api.shapes import ReferralOut
+from intake.api.submission import SubmissionIn
+from intake.handlers.arrive import Order, take_in
+from intake.handlers.desk import Desk
+from intake.handlers.submit import submit
+from intake.store import clinics
+
+router = APIRouter(prefix="/v1/referrals", tags=["referrals"], route_class=Counted)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Posted:
+    """A submission as it was posted; `asked` when it may be repeated."""
+
+    body: SubmissionIn
+    clinic_id: str
+    desk: Desk
+    base: str
+    asked: Asked | None
+
+    def order(self, now: datetime) -> Order:
+        """Return what is submitted, if it is taken now."""
+        received_at = min(self.body.received_at or now, now)
+        return Order(self.desk, self.body, self.clinic_id, "rest", received_at)
+
+
+Answer = Response | None
+"""None: it must be looked at alone."""
+
+
+class Door:
+    """Keeps submissions together; each is answered after the commit."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        """Open in a service's runtime."""
+        self._runtime = runtime
+        self._together: GroupCommit[Posted, Answer] = GroupCommit(self._commit)
+
+    async def answer(self, posted: Posted) -> Response:
+        """Return the answer to a submission, which is kept by then."""
+        return await self._together.answer(posted) or await self._look(posted)
+
+    async def _commit(self, batch: Sequence[Posted]) -> list[Answer | Exception]:
+        """Keep what is plainly new; what was answered before is answered so again."""
+        runtime, now = self._runtime, self._runtime.clock()
+        async with runtime.db.begin() as tx:
+            told: dict[Posted, Answer | Exception] = await _repeated(tx, batch, runtime)
+            fresh = [posted for posted in batch if posted not in told]
+            ids = {posted.clinic_id for posted in fresh}
+            contacts = await clinics.one_at_a_time(tx, runtime.sealer, ids) if ids else {}
+            told |= {posted: _no_clinic() for posted in fresh if posted.clinic_id not in contacts}
+            known = [posted for posted in fresh if posted not in told]
+            orders = [posted.order(now) for posted in known]
+            arrived = await take_in(tx, runtime.sealer, orders, contacts, now=now)
+            new = {p: _created(views.newcomer(n, p.base)) for p, n in zip(known, arrived) if n}
+            await _keep(tx, new, runtime, now)
+        return [told.get(posted) or new.get(posted) for posted in batch]
+
+    async def _look(self, posted: Posted) -> Response:
+        """Take a submission that may be a repeat of what is there, in a transaction of its own."""
+        runtime, now = self._runtime, self._runtime.clock()
+        async with runtime.db.begin() as tx:
+            [before] = (await _repeated(tx, [posted], runtime)).values() or [None]
+            if isinstance(before, Exception):
+                raise before
+            if before is not None:
+                return before
+            order = posted.order(now)
+            submitted = await submit(
+                tx,
+                order.desk,
+                order.submission,
+                clinic_id=order.clinic_id,
+                door=order.door,
+                received_at=order.received_at,
+                now=now,
+            )
+            view = await views.referral(tx, order.desk, submitted.referral.id, posted.base)
+            response = _created(view, status=201 if submitted.is_new else 200)
+            await _keep(tx, {posted: response}, runtime, now)
+            return response
+
+
+async def _repeated(
+    tx: Transaction, batch: Sequence[Posted], runtime: Runtime
+) -> dict[Posted, Answer | Exception]:
+    """Return what was asked before, each with its answer or its refusal."""
+    asked = {posted.asked: posted for posted in batch if posted.asked}
+    before = await answers.find_all(tx, list(asked), runtime.sealer)
+    return {asked[one]: answer for one, answer in before.items()}
+
+
+async def _keep(
+    tx: Transaction, new: dict[Posted, Response], runtime: Runtime, now: datetime
+) -> None:
+    answered = [(posted.asked, response) for posted, response in new.items() if posted.asked]
+    await answers.keep_all(tx, answered, runtime.sealer, now=now)
+
+
+def _created(view: ReferralOut, status: int = 201) -> Response:
+    headers = {"Location": view.links["self"], "ETag": etag(view.version)}
+    body = view.model_dump_json()
+    return Response(body, status, headers, media_type="application/json")
+
+
+def _no_clinic() -> Invalid:
+    fault = FieldError("/clinic_id", "name a registered clinic (GET /v1/clinics)")
+    return Invalid("a referral belongs to a registered clinic", errors=[fault])
+
+
+def door(request: Request) -> Door:
+    """Return the door that the app was built with."""
+    found: Door = request.app.state.door
+    return found
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Submit a referral",
+    response_model=ReferralOut,
+    dependencies=REPEATABLE,
+    responses=SUBMITTING
+    | {200: {"model": ReferralOut, "description": "An open referral has this order number"}},
+)
+async def post(
+    body: SubmissionIn,
+    request: Request,
+    desk: DeskDep,
+    base: Base,
+    at: Annotated[Door, Depends(door)],
+) -> Response:
+    """Take a referral in.
+
+    What is missing or doubtful does not refuse it: it is listed in `findings`, and what blocks is
+    asked of the clinic (`information_needed`). An order that is open already (same `external_ids`)
+    answers 200 with the referral that is there, unless its patient is surely another one.
+    """
+    if body.clinic_id is None or "\0" in body.clinic_id:
+        raise _no_clinic()
+    asked = await asked_of(request)
+    posted = Posted(body, body.clinic_id, desk, base, asked)
+    if asked is None:
+        return await at.answer(posted)
+    return await alone(request, asked, lambda: at.answer(posted))
