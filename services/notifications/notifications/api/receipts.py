@@ -1,11 +1,14 @@
 """Gateways call back here. What they say is a hint: the fax is read again before it is believed."""
 
 import hmac
+from collections.abc import Sequence
 from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Path, Request, Response
+from sqlalchemy import RowMapping
 
+from common import tracing
 from common.dependencies import RuntimeDep
 from common.errors import NotFound, Refused
 from notifications.api.given import Given, GivenDep, ReadCallback
@@ -53,11 +56,22 @@ async def take_callback(
     """
     read = _reader(given, gateway, secret)
     gateway_id = read(dict(request.headers), await _bounded(request))
-    known = False
+    known: Sequence[RowMapping] = ()
     if gateway_id is not None:
         async with runtime.db.begin() as tx:
             known = await deliveries.ask_soon(tx, gateway_id, now=runtime.clock())
+    for row in known:
+        _join(row, gateway)
     log.info("callback_received", gateway=gateway, outcome="known" if known else "ignored")
+
+
+def _join(row: RowMapping, gateway: str) -> None:
+    """Show the callback in the trace of its delivery; each points to the other."""
+    tracing.link(row["traceparent"])
+    request = tracing.current()
+    about = {"delivery_id": row["id"], "gateway": gateway}
+    with tracing.span("take callback", parent=row["traceparent"], **about) as span:
+        span.link(request)
 
 
 def _reader(given: Given, gateway: str, secret: str) -> ReadCallback:

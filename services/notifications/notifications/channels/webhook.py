@@ -12,6 +12,7 @@ from typing import Final
 import httpx2
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
+from common import tracing
 from common.backoff import scheduled
 from notifications.channels.destinations import Destinations, Forbidden
 from notifications.domain.parcel import Parcel
@@ -123,7 +124,7 @@ class WebhookSender:
             "POST",
             target.url,
             content=body,
-            headers=headers | {"host": target.host},
+            headers=headers | {"host": target.host} | tracing.carried(),
             timeout=self.timeout_seconds,
             extensions={"sni_hostname": target.server_name},
         )

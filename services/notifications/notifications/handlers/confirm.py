@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import RowMapping
 
-from common import metrics, outbox
+from common import metrics, outbox, tracing
 from common.database import Transaction
 from common.events.notification import NoticeDelivered
 from notifications.domain.delivery import DeliveryState
@@ -45,7 +45,9 @@ async def confirm(
         await deliveries.mark_late(tx, delivery_id)
         log.info("delivery_confirmed_late", delivery_id=str(delivery_id), channel=row["channel"])
         return False
-    await _close(tx, row, at=at, now=now)
+    about = {"delivery_id": delivery_id, "notice_id": row["notice_id"]}
+    with tracing.span("confirm delivery", channel=row["channel"], **about):
+        await _close(tx, row, at=at, now=now)
     return True
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import structlog
 
+from common import tracing
 from common.database import Transaction
 from common.events.clinic import ClinicChanged
 from notifications.domain.clinic import Clinic
@@ -33,8 +34,9 @@ async def learn(tx: Transaction, event: ClinicChanged, *, means: Means, now: dat
 async def tell_early(tx: Transaction, clinic_id: str, *, means: Means, now: datetime) -> None:
     """Tell what waited for the clinic to be known."""
     await tasks.close_kind(tx, TaskKind.UNKNOWN_CLINIC, clinic_id, now=now)
-    for event in await early.take(tx, clinic_id):
-        await tell(tx, event, means=means, now=now)
+    for event, trace in await early.take(tx, clinic_id):
+        with tracing.span("tell early event", parent=trace):
+            await tell(tx, event, means=means, now=now)
 
 
 async def _release(tx: Transaction, clinic: Clinic, *, now: datetime) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import RowMapping
 
-from common import metrics, outbox
+from common import metrics, outbox, tracing
 from common.database import Transaction
 from common.events.clinic import PromiseKind
 from common.events.notification import PromiseAtRisk
@@ -39,11 +39,12 @@ async def endanger(tx: Transaction, promise_id: UUID, *, means: Means, now: date
     if row["notice_id"] != notice["id"]:
         # Handed over to a newer notice while we waited for the older one.
         notice = await notices.lock(tx, row["notice_id"])
-    await outbox.append(tx, PromiseAtRisk.model_validate(promises.facts(row, now)), now=now)
-    metrics.promises.labels(row["kind"], "at_risk").inc()
-    log.warning("promise_at_risk", promise_id=str(promise_id), kind=row["kind"])
-    if notices.is_open(notice):
-        await _escalate(tx, notice, means=means, now=now)
+    with tracing.span("promise at risk", parent=notice["traceparent"], promise_id=promise_id):
+        await outbox.append(tx, PromiseAtRisk.model_validate(promises.facts(row, now)), now=now)
+        metrics.promises.labels(row["kind"], "at_risk").inc()
+        log.warning("promise_at_risk", promise_id=str(promise_id), kind=row["kind"])
+        if notices.is_open(notice):
+            await _escalate(tx, notice, means=means, now=now)
 
 
 async def _escalate(tx: Transaction, notice: RowMapping, *, means: Means, now: datetime) -> None:
@@ -67,7 +68,9 @@ async def break_promise(tx: Transaction, promise_id: UUID, *, means: Means, now:
     await endanger(tx, promise_id, means=means, now=now)
     row = await promises.find(tx, promise_id)
     if row is not None:
-        await fail_to_keep(tx, row, now=now)
+        trace = (await notices.get(tx, row["notice_id"]))["traceparent"]
+        with tracing.span("promise broken", parent=trace, promise_id=promise_id):
+            await fail_to_keep(tx, row, now=now)
 
 
 async def say_still_pending(
@@ -78,12 +81,15 @@ async def say_still_pending(
     if taken is None:
         return
     beat, event = taken
-    clinic = await clinics.get(tx, event.clinic_id, sealer=means.sealer, hold=True)
-    owed, since = PromiseKind.PRIOR_AUTHORIZATION_STATUS, beat["started_at"]
-    saying = Saying(PENDING, event, _beat_key(prior_authorization_id, since), owed, since)
-    if notice := await say(tx, saying, clinic, means=means, now=now):
-        await supersede_pending(tx, notice, prior_authorization_id, now=now)
-    await heartbeats.start(tx, event, next_beat(clinic, now))
+    # A day later: a trace of its own, which points to the one before.
+    with tracing.span("say still pending", parent=None) as span:
+        span.link(beat["traceparent"])
+        clinic = await clinics.get(tx, event.clinic_id, sealer=means.sealer, hold=True)
+        owed, since = PromiseKind.PRIOR_AUTHORIZATION_STATUS, beat["started_at"]
+        saying = Saying(PENDING, event, _beat_key(prior_authorization_id, since), owed, since)
+        if notice := await say(tx, saying, clinic, means=means, now=now):
+            await supersede_pending(tx, notice, prior_authorization_id, now=now)
+        await heartbeats.start(tx, event, next_beat(clinic, now))
 
 
 def _beat_key(prior_authorization_id: UUID, since: datetime) -> str:

@@ -6,6 +6,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import RowMapping
 
+from common import tracing
 from common.database import Transaction
 from common.errors import Conflict
 from notifications.domain.delivery import LIVE, DeliveryState
@@ -34,6 +35,7 @@ async def resend(
     """
     row = await deliveries.get(tx, delivery_id)
     notice = await notices.lock(tx, row["notice_id"])
+    tracing.link(notice["traceparent"])
     await _refuse_if_pointless(tx, notice, confirm_again=confirm_again)
     await _refuse_if_impossible(tx, row, means=means)
     series = await deliveries.last_series(tx, notice["id"]) + 1

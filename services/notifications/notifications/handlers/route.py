@@ -5,6 +5,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import RowMapping
 
+from common import tracing
 from common.database import Transaction
 from common.events.notification import ChannelName
 from notifications.domain.clinic import Clinic
@@ -67,5 +68,9 @@ async def begin_stranded(
         if notices.is_open(notice) and not await deliveries.of_notice(tx, notice_id, LIVE):
             clinic = await clinics.get(tx, notice["clinic_id"], sealer=means.sealer, hold=True)
             series = await deliveries.last_series(tx, notice_id) + 1
-            if await begin_next(tx, notice, clinic, means.configured, series=series, now=now):
+            with tracing.span("take up stranded notice", parent=notice["traceparent"]):
+                begun = await begin_next(
+                    tx, notice, clinic, means.configured, series=series, now=now
+                )
+            if begun:
                 await tasks.close_moot(tx, notice_id, now=now)

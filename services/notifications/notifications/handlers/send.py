@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from sqlalchemy import RowMapping
 
+from common import tracing
 from common.database import Transaction
 from common.events.notification import ChannelName
 from common.sealing import Sealer
@@ -52,8 +53,17 @@ async def begin(
     notice_ids = await deliveries.lock_notices(tx, ready, limit=limit, lease=lease, now=now)
     due = ready & deliveries.belongs_to(notice_ids)
     held = await deliveries.claim(tx, due, limit=limit, lease=lease, now=now)
-    prepared = [await _prepare(tx, row, means=means, now=now) for row in held]
+    prepared = [await _in_its_trace(tx, row, means=means, now=now) for row in held]
     return [outgoing for outgoing in prepared if outgoing is not None]
+
+
+async def _in_its_trace(
+    tx: Transaction, row: RowMapping, *, means: Means, now: datetime
+) -> Outgoing | None:
+    with tracing.span("begin attempt", parent=row["traceparent"], delivery_id=row["id"]) as span:
+        outgoing = await _prepare(tx, row, means=means, now=now)
+        span.note(channel=row["channel"], outcome="leaves" if outgoing else "stays")
+        return outgoing
 
 
 async def _prepare(

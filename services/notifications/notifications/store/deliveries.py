@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, RowMapping, exists, func, insert, or_, select, update
 
-from common import claims
+from common import claims, tracing
 from common.database import Transaction
 from common.errors import NotFound
 from common.events.notification import ChannelName
@@ -51,6 +51,7 @@ async def add(
         "state": state,
         "next_attempt_at": now,
         "created_at": now,
+        "traceparent": tracing.current(),
     }
     added = await tx.execute(insert(deliveries).values(row).returning(*deliveries.c))
     return added.mappings().one()
@@ -237,9 +238,8 @@ async def mark_late(tx: Transaction, delivery_id: UUID) -> None:
     await tx.execute(update(deliveries).where(_D.id == delivery_id).values(late=True))
 
 
-async def ask_soon(tx: Transaction, gateway_id: str, *, now: datetime) -> bool:
-    """Have the gateway asked at once about a fax of which it called back."""
+async def ask_soon(tx: Transaction, gateway_id: str, *, now: datetime) -> Sequence[RowMapping]:
+    """Have the gateway asked at once about a fax of which it called back; return whose it is."""
     mine = (_D.gateway_id == gateway_id) & (_D.state == _S.SUBMITTED)
-    return (
-        await tx.execute(update(deliveries).where(mine).values(next_attempt_at=now))
-    ).rowcount > 0
+    soon = update(deliveries).where(mine).values(next_attempt_at=now)
+    return (await tx.execute(soon.returning(_D.id, _D.traceparent))).mappings().all()

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import delete, exists, insert, select
 
+from common import tracing
 from common.database import Transaction
 from common.events import registry
 from common.events.referral import ReferralEvent
@@ -21,20 +22,21 @@ async def keep(tx: Transaction, event: ReferralEvent, *, now: datetime) -> None:
         "event_type": event.type,
         "event": event.model_dump(mode="json"),
         "created_at": now,
+        "traceparent": tracing.current(),
     }
     await tx.execute(insert(early_events).values(row))
 
 
-async def take(tx: Transaction, clinic_id: str) -> Sequence[ReferralEvent]:
-    """Return the events that waited for a clinic, in their order, and forget exactly those.
+async def take(tx: Transaction, clinic_id: str) -> Sequence[tuple[ReferralEvent, str | None]]:
+    """Return the events that waited for a clinic with their traces, in order; forget exactly those.
 
     One statement: an event that another transaction keeps meanwhile is neither told nor forgotten.
     """
     mine = early_events.c.clinic_id == clinic_id
     taken = delete(early_events).where(mine).returning(*early_events.c)
     rows = sorted((await tx.execute(taken)).all(), key=lambda row: row.id)
-    events = (registry.TYPES[row.event_type].model_validate(row.event) for row in rows)
-    return [event for event in events if isinstance(event, ReferralEvent)]
+    events = ((registry.TYPES[r.event_type].model_validate(r.event), r.traceparent) for r in rows)
+    return [(event, trace) for event, trace in events if isinstance(event, ReferralEvent)]
 
 
 async def of_known_clinics(tx: Transaction) -> Sequence[str]:

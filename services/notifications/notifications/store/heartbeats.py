@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping, delete, select
 
+from common import tracing
 from common.database import Transaction
 from common.events.referral import PriorAuthorizationChanged
 from notifications.domain.heartbeat import Beat
@@ -22,6 +23,7 @@ async def start(tx: Transaction, event: PriorAuthorizationChanged, beat: Beat) -
         "event": event.model_dump(mode="json"),
         "started_at": beat.started_at,
         "compose_at": beat.compose_at,
+        "traceparent": tracing.current(),
     }
     await tx.execute(heartbeats.insert().values(row))
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, select, update
 
+from common import tracing
 from common.database import Transaction, insert_new
 from common.errors import NotFound
 from common.events.referral import Appointment, ReferralEvent
@@ -54,6 +55,7 @@ async def add(tx: Transaction, new: NewNotice, *, sealer: Sealer, now: datetime)
         "happened_at": notice.happened_at,
         "content": sealer.seal_bytes(_LETTER.dump_json(new.letter), _context(new.id)),
         "created_at": now,
+        "traceparent": tracing.current(),
     }
     return (await tx.execute(insert_new(tx, notices).values(row))).rowcount == 1
 

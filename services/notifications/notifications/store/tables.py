@@ -20,6 +20,9 @@ from common.tables import new_metadata
 
 metadata = new_metadata()
 
+TRACEPARENT = 55
+"""Characters of a W3C `traceparent`: the trace that a row's work goes on in."""
+
 clinics = Table(
     "clinics",
     metadata,
@@ -54,6 +57,7 @@ early_events = Table(
     Column("event_type", String(100), nullable=False),
     Column("event", Json, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("traceparent", String(TRACEPARENT)),
 )
 
 notices = Table(
@@ -76,6 +80,7 @@ notices = Table(
     Column("confirmed_at", UtcDateTime),
     Column("confirmed_by", Uuid),
     Column("superseded_by", Uuid),
+    Column("traceparent", String(TRACEPARENT)),
     UniqueConstraint("event_key", "name"),
     Index("ix_notices_referral_id", "referral_id", "id"),
     Index("ix_notices_clinic_id", "clinic_id", "id"),
@@ -126,6 +131,7 @@ deliveries = Table(
     Column("ended_at", UtcDateTime),
     Column("lease_token", Uuid),
     Column("leased_until", UtcDateTime),
+    Column("traceparent", String(TRACEPARENT)),
     UniqueConstraint("notice_id", "channel", "series"),
     Index("ix_deliveries_due", "channel", "state", "next_attempt_at"),
     Index("ix_deliveries_referral_id", "referral_id", "channel", "state"),
@@ -187,4 +193,5 @@ heartbeats = Table(
     Column("event", Json, nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
     Column("compose_at", UtcDateTime, nullable=False, index=True),
+    Column("traceparent", String(TRACEPARENT)),
 )

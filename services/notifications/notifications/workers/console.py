@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 
+from common import tracing
 from common.service import Runtime
 from notifications.channels.console import Console
 from notifications.handlers import receipts
 from notifications.handlers.means import Means
 from notifications.workers.claiming import take_abandoned, take_ready
-from notifications.workers.pace import Pace
+from notifications.workers.pace import Pace, trace_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class ConsoleWorker:
         for one in outgoing:
             self.console.show(one.parcel)
         for held in (*lost, *(one.delivery for one in outgoing)):
-            async with self.runtime.db.begin() as tx:
-                await receipts.arrived(tx, held, now=self.runtime.clock())
+            with tracing.span("show on console", **trace_of(held)):
+                async with self.runtime.db.begin() as tx:
+                    await receipts.arrived(tx, held, now=self.runtime.clock())
         return bool(lost or outgoing)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from common import outbox
+from common import outbox, tracing
 from common.database import Transaction
 from common.service import Runtime
 from notifications.channels import emr
@@ -13,7 +13,7 @@ from notifications.handlers.fail import Failure, give_up
 from notifications.handlers.means import Means
 from notifications.handlers.send import Outgoing
 from notifications.store import deliveries
-from notifications.workers.pace import Pace
+from notifications.workers.pace import Pace, trace_of
 
 NO_PATIENT = Failure("no_patient")
 
@@ -37,7 +37,8 @@ class EmrWorker:
                 tx, "emr", means=self.means, limit=limit, lease=lease, now=now
             )
             for one in outgoing:
-                await self._hand_over(tx, one, now=now)
+                with tracing.span("hand over to emr-bridge", **trace_of(one.delivery)):
+                    await self._hand_over(tx, one, now=now)
         return bool(outgoing)
 
     async def _hand_over(self, tx: Transaction, outgoing: Outgoing, *, now: datetime) -> None:

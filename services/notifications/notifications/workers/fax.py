@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import RowMapping
 
-from common import metrics
+from common import metrics, tracing
 from common.clock import utc_now
 from common.service import Runtime
+from common.tracing import Kind, Span
 from notifications.channels.fax.retry import next_attempt
 from notifications.channels.letterhead import Letterhead, page_of
 from notifications.domain.delivery import DeliveryState
@@ -33,7 +34,7 @@ from notifications.ports import (
 )
 from notifications.store import attempts
 from notifications.workers.claiming import take_abandoned, take_ready, take_submitted
-from notifications.workers.pace import Pace, retry_at, together
+from notifications.workers.pace import Pace, retry_at, together, trace_of
 
 log = structlog.get_logger()
 
@@ -65,20 +66,25 @@ class FaxSender:
         return bool(outgoing)
 
     async def _send(self, outgoing: Outgoing) -> None:
+        about = trace_of(outgoing.delivery)
+        with tracing.span("submit fax", kind=Kind.CLIENT, **about) as span:
+            answer = await self.gateway.submit(await self._fax(outgoing))
+            span.note(outcome=type(answer).__name__.lower())
+            metrics.delivery_attempts.labels("fax", type(answer).__name__.lower()).inc()
+            await self._record(outgoing.delivery, answer)
+
+    async def _fax(self, outgoing: Outgoing) -> OutgoingFax:
         parcel = outgoing.parcel
         async with self.rendering:
             now = self.runtime.clock()
             page = await asyncio.to_thread(page_of, parcel, self.letterhead, now=now)
-        fax = OutgoingFax(
+        return OutgoingFax(
             our_id=parcel.attempt_id,
             to=parcel.destination,
             pages_pdf=page.pdf,
             page_count=page.pages,
             header=self.letterhead.header(parcel.letter.notice.referral_code),
         )
-        answer = await self.gateway.submit(fax)
-        metrics.delivery_attempts.labels("fax", type(answer).__name__.lower()).inc()
-        await self._record(outgoing.delivery, answer)
 
     async def _record(self, held: RowMapping, answer: Submitted | Refused | Unknown) -> None:
         now = self.runtime.clock()
@@ -119,6 +125,10 @@ class FaxWatcher:
         return bool(lost or submitted)
 
     async def _find(self, held: RowMapping) -> None:
+        with tracing.span("look up fax", kind=Kind.CLIENT, **trace_of(held)):
+            await self._look_up(held)
+
+    async def _look_up(self, held: RowMapping) -> None:
         """Look one up. What was being sent is looked up twice, a lease apart.
 
         A lease that ran out is no proof that nobody sends: the clock may have been put forward, and
@@ -146,11 +156,16 @@ class FaxWatcher:
             )
 
     async def _read(self, held: RowMapping) -> None:
+        with tracing.span("ask about fax", kind=Kind.CLIENT, **trace_of(held)) as span:
+            await self._ask(held, span)
+
+    async def _ask(self, held: RowMapping, span: Span) -> None:
         try:
             status = await self.gateway.get(held["gateway_id"])
         except GatewayUnavailable:
             await self._ask_again(held)
             return
+        span.note(state=status.state, code=status.code)
         if status.state in (FaxState.QUEUED, FaxState.SENDING):
             await self._ask_again(held)
             return

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import RowMapping
+
 from common.backoff import exponential
 
 
@@ -29,6 +31,12 @@ class Pace:
 def retry_at(first_attempt_at: datetime, delay: timedelta | None) -> datetime | None:
     """Return when the next attempt is due; the schedule counts from the first one."""
     return None if delay is None else first_attempt_at + delay
+
+
+def trace_of(held: RowMapping) -> dict[str, Any]:
+    """Return what puts a span in the trace of a delivery, and says which attempt it is about."""
+    told = {"delivery_id": held["id"], "notice_id": held["notice_id"], "attempt": held["attempts"]}
+    return {"parent": held["traceparent"], "channel": held["channel"], **told}
 
 
 async def together(work: Iterable[Coroutine[Any, Any, None]]) -> None:

@@ -7,16 +7,17 @@ from datetime import datetime
 
 from sqlalchemy import RowMapping
 
-from common import metrics
+from common import metrics, tracing
 from common.clock import utc_now
 from common.service import Runtime
+from common.tracing import Kind
 from notifications.channels.webhook import Accepted, Rejected, WebhookSender, next_attempt
 from notifications.handlers import receipts
 from notifications.handlers.fail import Failure
 from notifications.handlers.means import Means
 from notifications.handlers.send import Outgoing
 from notifications.workers.claiming import take_abandoned, take_ready
-from notifications.workers.pace import Pace, retry_at, together
+from notifications.workers.pace import Pace, retry_at, together, trace_of
 
 JITTER = 0.1
 """Up to this part is added to a wait, so that many who failed together do not come back together."""
@@ -45,13 +46,20 @@ class WebhookWorker:
         """Queue again what a vanished worker was posting."""
         for held in await take_abandoned(self.runtime, "webhook", pace=self.pace):
             now = self.runtime.clock()
-            async with self.runtime.db.begin() as tx:
-                await receipts.failed(
-                    tx, held, INTERRUPTED, again_at=now, means=self.means, now=now
-                )
+            with tracing.span("recover webhook", **trace_of(held)):
+                async with self.runtime.db.begin() as tx:
+                    await receipts.failed(
+                        tx, held, INTERRUPTED, again_at=now, means=self.means, now=now
+                    )
 
     async def _send(self, outgoing: Outgoing) -> None:
-        answer = await self.sender.post(outgoing.parcel, now=utc_now())
+        about = trace_of(outgoing.delivery)
+        with tracing.span("post webhook", kind=Kind.CLIENT, **about) as span:
+            answer = await self.sender.post(outgoing.parcel, now=utc_now())
+            span.note(outcome=type(answer).__name__.lower(), code=answer.code)
+            await self._record(outgoing, answer)
+
+    async def _record(self, outgoing: Outgoing, answer: Accepted | Rejected) -> None:
         metrics.delivery_attempts.labels("webhook", type(answer).__name__.lower()).inc()
         now = self.runtime.clock()
         async with self.runtime.db.begin() as tx:

@@ -14,6 +14,7 @@ from uuid import UUID
 import httpx2
 import structlog
 
+from common import tracing
 from notifications.channels.fax.sinch_answers import fax_status, json_object, refusal
 from notifications.ports import (
     FailureClass,
@@ -123,7 +124,11 @@ class SinchGateway:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 return await self._http.request(
-                    method, self._faxes + path, auth=credentials, **more
+                    method,
+                    self._faxes + path,
+                    auth=credentials,
+                    headers=tracing.carried(),
+                    **more,
                 )
         except TimeoutError as error:
             raise httpx2.ReadTimeout("the answer took too long in all") from error
