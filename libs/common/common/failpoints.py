@@ -10,6 +10,7 @@ that finds it without REFERRAL_LOOP_TESTS=1 refuses to start: it was set by mist
     before_publish   the relay has read events, the log has not got them
     after_publish    the log has them, the outbox does not know
     before_offset    a batch of records is handled and committed, its offsets are not
+    in_migration     every change of the tables is made, none is committed
 """
 
 import asyncio

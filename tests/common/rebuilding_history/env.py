@@ -1,0 +1,7 @@
+"""The history of two tables of which one refers to the other."""
+
+from sqlalchemy import MetaData
+
+from common.migrations import run_env
+
+run_env(MetaData())
