@@ -21,7 +21,7 @@ def answer(raw, refusal=None):
 
 def test_aa_swaps_the_parties_and_echoes_what_identifies_the_message():
     assert answer(HEAD).split(b"\r") == [
-        rb"MSH|^~\&|LOOP|PHARM|EPIC^1.2^ISO|NORTH|20260302150000+0000||ACK^I12^ACK|C-9|T|2.5.1|||NE",
+        rb"MSH|^~\&|LOOP|PHARM|EPIC^1.2^ISO|NORTH|20260302150000+0000||ACK^I12^ACK|C-9|T|2.5.1|||NE|NE",
         b"MSA|AA|M-1|Kept",
         b"",
     ]
@@ -34,6 +34,9 @@ def test_aa_swaps_the_parties_and_echoes_what_identifies_the_message():
         (ack.BATCH, "AR", "200^Unsupported message type^HL70357"),
         (ack.UNKNOWN_TYPE, "AR", "200^Unsupported message type^HL70357"),
         (ack.UNKNOWN_EVENT, "AR", "201^Unsupported event code^HL70357"),
+        (ack.WRONG_PROCESSING_ID, "AR", "202^Unsupported processing id^HL70357"),
+        (ack.WRONG_VERSION, "AR", "203^Unsupported version id^HL70357"),
+        (ack.FOREIGN_SENDER, "AR", "199^Other HL7 error^HL70357"),
         (ack.REUSED_CONTROL_ID, "AE", "205^Duplicate key identifier^HL70357"),
         (ack.CANNOT_STORE, "AR", "207^Application internal error^HL70357"),
         (ack.TOO_LARGE, "AR", "199^Other HL7 error^HL70357"),
@@ -54,7 +57,7 @@ def test_before_2_5_the_error_stands_in_the_first_field():
 
 def test_without_a_header_an_answer_is_still_possible():
     sent = answer(b"hello", ack.NO_HEADER).split(b"\r")
-    assert sent[0] == rb"MSH|^~\&|||||20260302150000+0000||ACK|C-9|P|2.5.1|||NE"
+    assert sent[0] == rb"MSH|^~\&|||||20260302150000+0000||ACK|C-9|P|2.5.1|||NE|NE"
     assert sent[1] == b"MSA|AR||No readable MSH segment"
 
 

@@ -1,6 +1,6 @@
 """Acknowledgements, both ways (HL7 v2 chapter 2, tables 0008, 0155, 0357, 0516).
 
-Original mode. What a message said is never repeated but for the ids of MSH; ERR holds codes only.
+What a message said is never repeated but for the ids of MSH; ERR holds codes and places only.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ TEXT_0357 = {
     199: "Other HL7 error",
     200: "Unsupported message type",
     201: "Unsupported event code",
+    202: "Unsupported processing id",
+    203: "Unsupported version id",
     205: "Duplicate key identifier",
     207: "Application internal error",
 }
@@ -27,12 +29,21 @@ CONTROL_ID_LENGTH = 20
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a message is not taken: MSA-1, the code of table 0357, where, and a few words."""
+    """Why a message is not taken: MSA-1, the code of table 0357, where, and a few words.
+
+    `code` is original mode's; `diagnostic` is for the sender's developers (ERR-7).
+    """
 
     code: str
     error: int
     text: str
     location: str = "MSH^1"
+    diagnostic: str = ""
+    severity: str = "E"
+
+    def code_in(self, *, is_enhanced: bool) -> str:
+        """Return MSA-1: AE and AR are CE and CR where only the taking over is answered."""
+        return f"C{self.code[1]}" if is_enhanced else self.code
 
 
 NO_HEADER = Refusal("AR", 100, "No readable MSH segment")
@@ -40,6 +51,10 @@ BATCH = Refusal("AR", 200, "Batches are not taken on this link", "MSH^1^9")
 UNKNOWN_TYPE = Refusal("AR", 200, "Message type is not supported", "MSH^1^9")
 UNKNOWN_EVENT = Refusal("AR", 201, "Event is not supported", "MSH^1^9^1^2")
 REUSED_CONTROL_ID = Refusal("AE", 205, "MSH-10 was used by another message", "MSH^1^10")
+WRONG_PROCESSING_ID = Refusal("AR", 202, "Processing id is not taken here", "MSH^1^11^1^1")
+WRONG_VERSION = Refusal("AR", 203, "Version is not spoken on this link", "MSH^1^12^1^1")
+FOREIGN_SENDER = Refusal("AR", 199, "MSH-3 and MSH-4 are not this connection's", "MSH^1^3")
+NEEDS_REVIEW = Refusal("AE", 199, "Kept, but a person has to read it; do not send it again")
 CANNOT_STORE = Refusal("AR", 207, "Cannot be kept now, send again")
 TOO_LARGE = Refusal("AR", 199, "Message is larger than this link allows")
 
@@ -61,11 +76,17 @@ def control_id_of(identifier: UUID) -> str:
 
 
 def acknowledge(
-    header: Header, refusal: Refusal | None, *, control_id: str, now: datetime
+    header: Header,
+    refusal: Refusal | None,
+    *,
+    is_enhanced: bool = False,
+    control_id: str,
+    now: datetime,
 ) -> bytes:
-    """Return the ACK for a message: AA when kept (no refusal), else the refusal's code and ERR.
+    """Return the ACK for a message: AA (or CA) when kept, else the refusal's code and ERR.
 
-    The sender's own separators are used, so that its ids can be echoed byte for byte.
+    The sender's own separators are used, so that its ids can be echoed byte for byte. Nobody is
+    asked to acknowledge it: MSH-15 and MSH-16 are NE.
     """
     mark, inner = header.separator, header.encoding[:1]
     event = header.component(9, 2).encode()
@@ -76,9 +97,10 @@ def acknowledge(
         header.encoding,
         *(header.raw(number) for number in (5, 6, 3, 4)),
         *(stamp, b"", kind, control_id.encode(), header.raw(11) or b"P"),
-        *(header.raw(12) or b"2.5.1", b"", b"", b"NE"),
+        *(header.raw(12) or b"2.5.1", b"", b"", b"NE", b"NE"),
     ]
-    code = refusal.code if refusal else "AA"
+    accepted = "CA" if is_enhanced else "AA"
+    code = refusal.code_in(is_enhanced=is_enhanced) if refusal else accepted
     text = refusal.text if refusal else "Kept"
     said = [b"MSA", code.encode(), header.raw(10), text.encode()]
     segments = [mark.join(head), mark.join(said)]
@@ -100,7 +122,9 @@ def _error(refusal: Refusal, header: Header) -> list[bytes]:
     if header.text(12).startswith(("2.1", "2.2", "2.3", "2.4")):
         places = ([*refusal.location.split("^"), "", ""])[:3]
         return [b"ERR", inner.join([*(place.encode() for place in places), lower.join(coded)])]
-    return [b"ERR", b"", where, inner.join(coded), b"E", b"", b"", b"", refusal.text.encode()]
+    severity, said = refusal.severity.encode(), (refusal.diagnostic, refusal.text)
+    told = [text.encode() for text in said]
+    return [b"ERR", b"", where, inner.join(coded), severity, b"", b"", *told]
 
 
 def is_acknowledgement(header: Header) -> bool:

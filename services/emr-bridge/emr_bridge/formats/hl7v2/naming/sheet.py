@@ -1,0 +1,133 @@
+"""A message as a sheet that people can read: each value with its place, its name and its meaning."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from emr_bridge.formats.hl7v2.naming import definitions
+from emr_bridge.formats.hl7v2.naming.definitions import UNKNOWN, Part
+from emr_bridge.formats.hl7v2.naming.masking import MASK, is_clear
+from emr_bridge.formats.hl7v2.naming.meanings import SEGMENTS, meaning
+from emr_bridge.formats.hl7v2.reader import HEADERS, Message, Segment
+from emr_bridge.formats.hl7v2.separators import NULL
+
+NAME = re.compile(r"[A-Z][A-Z0-9]{2}", re.ASCII)
+"""What is no segment's name may be a piece of a person's."""
+
+LONGEST = 2_000
+"""How much of a value is shown: a document in it has megabytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value: `place` as `PID-3[2].4.1`, and what the standard calls it."""
+
+    place: str
+    name: str
+    value: str
+    meaning: str | None = None
+    is_masked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One segment with its values; an empty field is left out."""
+
+    segment: str
+    title: str
+    cells: tuple[Cell, ...]
+
+
+def sheet(message: Message, *, reveal: bool = False) -> tuple[Line, ...]:
+    """Return the sheet; what may tell of a person is masked unless `reveal`. Never raises."""
+    version = definitions.nearest(message.first("MSH").text(12) or "")
+    seen: Counter[str] = Counter()
+    lines = []
+    for segment in message.segments:
+        seen[segment.name] += 1
+        lines.append(_line(segment, seen[segment.name], version, reveal=reveal))
+    return tuple(lines)
+
+
+def place_of(name: str, occurrence: int) -> str:
+    """Return a segment's place: its name, with its number from the second on."""
+    return name if occurrence == 1 else f"{name}[{occurrence}]"
+
+
+def fields_of(segment: Segment, version: str) -> Iterator[tuple[int, Part, str]]:
+    """Yield a segment's fields that hold anything: number, definition, text as written."""
+    known = definitions.segment(segment.name, version)
+    fields = segment.raw.count(segment.separators.field) + 2
+    for number in range(1, min(fields, 1_000)):
+        raw = segment.field(number)
+        if raw:
+            part = known[number - 1] if number <= len(known) else UNKNOWN
+            yield number, _typed(segment, number, part, version), raw
+
+
+def _typed(segment: Segment, number: int, part: Part, version: str) -> Part:
+    """OBX-5 is what OBX-2 says."""
+    if segment.name != "OBX" or number != 5:
+        return part
+    told = definitions.data_type(segment.field(2), version)
+    return Part(part.name, told.data_type, parts=told.parts)
+
+
+def _line(segment: Segment, occurrence: int, version: str, *, reveal: bool) -> Line:
+    cells = tuple(
+        Cell(f"{place_of(segment.name, occurrence)}-{place}", name, *_shown(*found, reveal=reveal))
+        for place, name, found in _leaves(segment, version)
+    )
+    title = "Local segment" if segment.name.startswith("Z") else SEGMENTS.get(segment.name, "")
+    return Line(segment.name if NAME.fullmatch(segment.name) else "???", title, cells)
+
+
+Found = tuple[str, int, Part, int, Part, str]
+
+
+def _leaves(segment: Segment, version: str) -> Iterator[tuple[str, str, Found]]:
+    for number, field, raw in fields_of(segment, version):
+        if segment.name in HEADERS and number <= 2:
+            yield str(number), field.name, (segment.name, number, field, 1, field, raw)
+            continue
+        for repetition, value in enumerate(_cut(raw, segment.separators.repetition), start=1):
+            place = f"{number}[{repetition}]" if repetition > 1 else str(number)
+            for inner, name, component, leaf, text in _parts(segment, field, value):
+                found = (segment.name, number, field, component, leaf, text)
+                yield place + inner, name, found
+
+
+def _parts(segment: Segment, field: Part, raw: str) -> Iterator[tuple[str, str, int, Part, str]]:
+    """Yield what one repetition holds: place, name, number of the component, definition, text."""
+    separators = segment.separators
+    components = _cut(raw, separators.component)
+    for number, component in enumerate(components, start=1):
+        part = field.part(number) if field.parts else (field if number == 1 else UNKNOWN)
+        pieces = _cut(component, separators.subcomponent)
+        for piece, text in enumerate(pieces, start=1):
+            leaf = part.part(piece) if part.parts else (part if piece == 1 else UNKNOWN)
+            if text:
+                place = _inner(number, piece, len(components), len(pieces))
+                names = dict.fromkeys(known.name for known in (field, part, leaf) if known.name)
+                plain = text if text == NULL else separators.unescape(text, segment.charset)
+                yield place, " / ".join(names), number, leaf, plain
+
+
+def _inner(component: int, piece: int, components: int, pieces: int) -> str:
+    inner = f".{component}" if components > 1 or component > 1 or pieces > 1 else ""
+    return f"{inner}.{piece}" if pieces > 1 else inner
+
+
+def _shown(
+    name: str, number: int, field: Part, component: int, leaf: Part, text: str, *, reveal: bool
+) -> tuple[str, str | None, bool]:
+    if not reveal and not is_clear(name, number, field, component, leaf, text.strip()):
+        return MASK, None, True
+    table = leaf.table or (field.table if component == 1 else "")
+    cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
+    return cut, meaning(table, text.strip()) if table else None, False
+
+
+def _cut(text: str, separator: str) -> list[str]:
+    return text.split(separator, 1_000) if separator else [text]
