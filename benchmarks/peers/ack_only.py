@@ -1,0 +1,34 @@
+"""Our MLLP server and framing with a port that keeps nothing: python -m benchmarks.peers.ack_only PORT."""
+
+import sys
+from collections.abc import Callable
+
+import uvloop
+
+from benchmarks.peers.ack import accept
+from emr_bridge.transports.mllp import Limits, Server
+
+
+class Accepting:
+    """Says yes to everything; satisfies the Inbound port but for its promise."""
+
+    async def answer(self, message: bytes) -> bytes | None:
+        """Return an ACK."""
+        return accept(message)
+
+    def take(self, message: bytes, answered: Callable[[bytes | None], None]) -> None:
+        """Answer at once."""
+        answered(accept(message))
+
+    def refuse_oversized(self, head: bytes) -> bytes:
+        """Return an ACK."""
+        return accept(head)
+
+
+async def main() -> None:
+    """Serve until killed."""
+    await Server(Accepting(), Limits()).serve("127.0.0.1", int(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

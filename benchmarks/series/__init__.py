@@ -1,0 +1,12 @@
+"""One module per series: who competes, under which loads, and what we aim at."""
+
+from collections.abc import Callable, Mapping
+
+from benchmarks.harness.series import Series
+from benchmarks.harness.servers import Servers
+from benchmarks.series import mllp
+
+ALL: Mapping[str, Callable[[Servers], Series]] = {
+    "mllp": mllp.series,
+}
+"""In the order in which they are run."""
