@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from common import tracing
 from common.verdicts import code_of, is_outage
 
 log = structlog.get_logger()
@@ -45,6 +46,7 @@ class GroupCommit(Generic[Item, Answer]):
         return await future
 
     async def _flush_all(self) -> None:
+        tracing.leave()
         while self._waiting:
             count = min(len(self._waiting), self._most)
             batch = [self._waiting.popleft() for _ in range(count)]

@@ -28,12 +28,18 @@ async def append(tx: Transaction, event: Event, *, now: datetime) -> UUID:
     return envelope.id
 
 
-async def append_all(tx: Transaction, events: Sequence[Event], *, now: datetime) -> None:
-    """Put many events, in this order, in one statement."""
+async def append_all(
+    tx: Transaction,
+    events: Sequence[Event],
+    *,
+    traces: Sequence[str | None] | None = None,
+    now: datetime,
+) -> None:
+    """Put many events, in this order, in one statement; `traces` says whose each is, if not ours."""
     if events:
-        trace = tracing.current()
-        made = (Envelope.of(event, now=now, traceparent=trace) for event in events)
-        await _put(tx, [_row(one, event, now) for one, event in zip(made, events, strict=True)])
+        pairs = zip(events, traces or [tracing.current()] * len(events), strict=True)
+        made = [(Envelope.of(one, now=now, traceparent=trace), one) for one, trace in pairs]
+        await _put(tx, [_row(envelope, event, now) for envelope, event in made])
 
 
 async def append_raw(

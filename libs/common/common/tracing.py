@@ -243,6 +243,11 @@ def serve(service: str) -> None:
     _service.set(service)
 
 
+def leave() -> None:
+    """Belong to no trace from here on: for a task that was begun by one message and works for many."""
+    _span.set(None)
+
+
 def record_with(recorder: Recorder | None) -> None:
     """Record the spans of this process from now on; with None, no more."""
     global _recorder

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from common import answers
+from common import answers, tracing
 from common.answers import Asked
 from common.database import Transaction
 from common.errors import FieldError, Invalid
@@ -37,11 +37,13 @@ class Posted:
     desk: Desk
     base: str
     asked: Asked | None
+    traceparent: str | None
 
     def order(self, now: datetime) -> Order:
         """Return what is submitted, if it is taken now."""
         received_at = min(self.body.received_at or now, now)
-        return Order(self.desk, self.body, self.clinic_id, "rest", received_at)
+        trace = self.traceparent
+        return Order(self.desk, self.body, self.clinic_id, "rest", received_at, trace)
 
 
 Answer = Response | None
@@ -128,7 +130,7 @@ def _no_clinic() -> Invalid:
     return Invalid("a referral belongs to a registered clinic", errors=[fault])
 
 
-def door(request: Request) -> Door:
+async def door(request: Request) -> Door:
     """Return the door that the app was built with."""
     found: Door = request.app.state.door
     return found
@@ -159,7 +161,7 @@ async def post(
     if body.clinic_id is None or "\0" in body.clinic_id:
         raise _no_clinic()
     asked = await asked_of(request)
-    posted = Posted(body, body.clinic_id, desk, base, asked)
+    posted = Posted(body, body.clinic_id, desk, base, asked, tracing.current())
     if asked is None:
         return await at.answer(posted)
     return await alone(request, asked, lambda: at.answer(posted))

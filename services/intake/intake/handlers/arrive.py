@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
+from common import tracing
 from common.database import Transaction
 from common.events.people import Contact
 from common.events.submission import Submission
@@ -35,6 +36,7 @@ class Order:
     clinic_id: str
     door: Door
     received_at: datetime
+    traceparent: str | None = None
 
     @cached_property
     def patient_index(self) -> str | None:
@@ -83,7 +85,7 @@ async def take_in(
     new = list(_plainly_new(orders, taken, served))
     free = iter(await free_ids(tx, sum(new)))
     arrived = [
-        newcomer(order, next(free), contact=contacts[order.clinic_id], now=now) if is_new else None
+        _in_its_trace(order, next(free), contacts[order.clinic_id], now) if is_new else None
         for order, is_new in zip(orders, new, strict=True)
     ]
     await keep_all(tx, sealer, [one for one in arrived if one], now=now)
@@ -111,6 +113,13 @@ async def free_ids(tx: Transaction, count: int) -> list[UUID]:
         taken = await referrals.codes_taken(tx, drawn)
         free |= {code: drawn[code] for code in drawn.keys() - taken - free.keys()}
     return list(free.values())
+
+
+def _in_its_trace(
+    order: Order, identifier: UUID, contact: Contact | None, now: datetime
+) -> Newcomer:
+    with tracing.span("take in", parent=order.traceparent, referral_id=identifier, door=order.door):
+        return newcomer(order, identifier, contact=contact, now=now)
 
 
 def newcomer(

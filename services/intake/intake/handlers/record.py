@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from common import outbox
+from common import outbox, tracing
 from common.database import Transaction
 from common.errors import Stale
 from common.events.envelope import Event
@@ -37,6 +37,7 @@ class Telling(NamedTuple):
     referral_id: UUID
     entry: timeline.Entry
     event: Event
+    traceparent: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def told(
     for event in events:
         entry = _entry(desk, event, from_status=status, said=said, now=now)
         sealed = event.with_sealed(desk.sealer, card.for_event(person, event, kept, said))
-        telling.append(Telling(kept.referral.id, entry, sealed))
+        telling.append(Telling(kept.referral.id, entry, sealed, tracing.current()))
         status = event.status
     return telling
 
@@ -132,7 +133,8 @@ async def write(
 ) -> None:
     """Write what is told of any number of referrals, in its order."""
     await timeline.append_all(tx, sealer, [(one.referral_id, one.entry) for one in telling])
-    await outbox.append_all(tx, [one.event for one in telling], now=now)
+    traces = [one.traceparent for one in telling]
+    await outbox.append_all(tx, [one.event for one in telling], traces=traces, now=now)
 
 
 async def note(

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal, cast
 from uuid import UUID
 
+from common import tracing
 from common.database import Transaction
 from common.errors import Conflict, FieldError, Invalid
 from common.events.submission import Submission
@@ -33,7 +34,11 @@ async def resolve(
         raise Conflict("this review is resolved already")
     resolution: Resolution = "dismissed" if dismiss else "done"
     if review.submission is not None and not dismiss:
-        review = await _place(tx, desk, review, review.submission, clinic_id, now=now)
+        request = tracing.current()
+        # In the trace of what came in, which a person's decision does not end.
+        with tracing.span("place review", parent=review.traceparent or request) as span:
+            span.link(request)
+            review = await _place(tx, desk, review, review.submission, clinic_id, now=now)
         resolution = "placed"
     resolved = replace(
         review, resolved_at=now, resolved_by=desk.actor, resolution=resolution, note=note

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, insert, select, update
 
+from common import tracing
 from common.database import Transaction
 from common.errors import NotFound
 from common.events.submission import Submission
@@ -46,6 +47,7 @@ class Review:
     resolved_by: str | None = None
     resolution: str | None = None
     note: str | None = None
+    traceparent: str | None = None
 
 
 async def add(tx: Transaction, sealer: Sealer, review: Review) -> None:
@@ -62,6 +64,7 @@ async def add(tx: Transaction, sealer: Sealer, review: Review) -> None:
         "referral_id": review.referral_id,
         "message_id": review.message_id,
         "submission": closed,
+        "traceparent": review.traceparent or tracing.current(),
     }
     row |= {name: _fitting(review, name, longest) for name, longest in OF_OTHERS.items()}
     await tx.execute(insert(table).values(row))

@@ -175,6 +175,7 @@ reviews = Table(
     Column("resolved_by", String(200)),
     Column("resolution", String(16)),
     Column("note", LargeBinary),
+    Column("traceparent", String(55)),
     Index("ix_reviews_resolved_at_opened_at_id", "resolved_at", "opened_at", "id"),
 )
 
