@@ -83,6 +83,7 @@ async def everything(runtime) -> list[Any]:
     await sender._drain()
     await emr.close()
     async with runtime.db.begin() as tx:
-        answers += await receive(tx, raws[:1], sealer=runtime.sealer, now=runtime.clock())
+        outcomes = await receive(tx, raws[:1], sealer=runtime.sealer, now=runtime.clock())
+    answers += [outcome.answer for outcome in outcomes]
     await asyncio.sleep(0)
     return list(answers)

@@ -10,7 +10,8 @@ from common.events.emr import MessageReceived
 from emr_bridge.formats.hl7v2.ack import is_acknowledgement
 from emr_bridge.formats.hl7v2.header import read_header
 from emr_bridge.formats.hl7v2.reader import read
-from emr_bridge.handlers.receive import receive, seal_context, sender_keys
+from emr_bridge.handlers.receive import receive, seal_context
+from emr_bridge.handlers.senders import sender_keys
 from emr_bridge.store.tables import links as links_table
 from emr_bridge.store.tables import messages
 from emr_bridge.workers.interpreter import interpret_next
@@ -33,7 +34,8 @@ async def test_every_file_is_answered_and_kept_and_what_is_taken_becomes_one_fac
     await register_senders(runtime, raws)
     for raw in sorted(raws):
         async with runtime.db.begin() as tx:
-            (answer,) = await receive(tx, [raw], sealer=runtime.sealer, now=runtime.clock())
+            (outcome,) = await receive(tx, [raw], sealer=runtime.sealer, now=runtime.clock())
+        answer = outcome.answer
         assert (answer is None) == is_acknowledgement(read_header(raw))
         if answer is not None:
             code, control_id = verdict_of(answer)

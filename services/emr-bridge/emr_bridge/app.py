@@ -15,7 +15,7 @@ from emr_bridge.links.listener import Listener
 from emr_bridge.ports import Outbound
 from emr_bridge.settings import Settings
 from emr_bridge.store import gauges as own_gauges
-from emr_bridge.transports.mllp import Limits
+from emr_bridge.transports.connection import Limits
 from emr_bridge.transports.mllp_client import Client, Patience
 from emr_bridge.workers.interpreter import interpreter
 from emr_bridge.workers.sender import Sender

@@ -4,14 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+AnswerTo = Callable[[bytes | None], None]
+"""Where a message's answer goes; None stands for none."""
+
 
 class Inbound(Protocol):
     """Takes what arrives on a link. The transport knows no more of it than this."""
 
-    async def answer(self, message: bytes) -> bytes | None:
-        """Keep a message, then return its answer; None when it must not be answered.
+    def take(self, message: bytes, answered: AnswerTo) -> None:
+        """Keep a message, then call `answered` with its answer; None when it must not be answered.
 
-        Returns only when the message is kept durably or the answer says that it is not.
+        Calls only when the message is kept durably or the answer says that it is not; for the
+        messages of one caller in the order in which they were given.
         """
         ...
 

@@ -1,9 +1,8 @@
 """Keeping messages: each row of what we answer, and what is kept of it."""
 
 import pytest
-from tests.emr_bridge.builders import events, referral, rows_of, verdict, with_link
+from tests.emr_bridge.builders import referral, rows_of, verdict, with_link
 
-from common.events.emr import MessageReceived
 from emr_bridge.domain.message import State
 from emr_bridge.handlers.receive import cannot_store, receive, seal_context, too_large
 from emr_bridge.store.tables import messages
@@ -11,14 +10,15 @@ from emr_bridge.store.tables import messages
 
 async def arrive(runtime, *raws):
     async with runtime.db.begin() as tx:
-        return await receive(tx, raws, sealer=runtime.sealer, now=runtime.clock())
+        outcomes = await receive(tx, raws, sealer=runtime.sealer, now=runtime.clock())
+        return [outcome.answer for outcome in outcomes]
 
 
 def raw_of(runtime, row):
     return runtime.sealer.unseal_bytes(row["raw"], seal_context(row["id"]))
 
 
-async def test_a_message_is_kept_as_it_came_and_told_of(runtime):
+async def test_a_message_is_kept_as_it_came_and_waits_to_be_announced(runtime):
     link = await with_link(runtime)
     (answer,) = await arrive(runtime, referral())
     (row,) = await rows_of(runtime, messages)
@@ -27,15 +27,7 @@ async def test_a_message_is_kept_as_it_came_and_told_of(runtime):
     assert referral() not in row["raw"]
     assert row["ack"] == answer
     assert (row["state"], row["link_id"], row["clinic_id"]) == ("received", link.id, link.clinic_id)
-    (event,) = await events(runtime)
-    assert event == MessageReceived(
-        occurred_at=runtime.clock(),
-        message_id=row["id"],
-        sender="EPIC|NORTH",
-        link_id=link.id,
-        message_type="REF^I12",
-        control_id="M-1",
-    )
+    assert not row["announced"]
 
 
 async def test_the_same_bytes_again_get_the_same_answer_and_are_kept_once(runtime):
@@ -44,7 +36,6 @@ async def test_the_same_bytes_again_get_the_same_answer_and_are_kept_once(runtim
     assert again == [first, first]
     (row,) = await rows_of(runtime, messages)
     assert row["duplicates"] == 1
-    assert len(await events(runtime)) == 1
 
 
 async def test_the_same_message_twice_in_one_batch_is_kept_once(runtime):

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from emr_bridge.handlers.receive import Outcome
 from emr_bridge.links.batcher import MOST, GroupCommit
 
 
@@ -21,29 +22,49 @@ class Recorder:
         await asyncio.sleep(0)
         if self.fail_on in batch:
             raise self.error
-        return [b"AA " + message for message in batch]
+        return [Outcome(b"AA " + message) for message in batch]
 
 
-def refuse(message: bytes) -> bytes:
-    return b"AR " + message
+class Message(bytes):
+    """An item whose size is its length."""
+
+    @property
+    def size(self):
+        return len(self)
+
+
+class Door:
+    """Puts messages into batches and waits for their answers."""
+
+    def __init__(self, commit):
+        self.noted: list[bytes | None] = []
+        self.batches = GroupCommit(commit, lambda item: Outcome(b"AR " + item), self.note)
+
+    def note(self, outcomes):
+        self.noted += [outcome.answer for outcome in outcomes]
+
+    async def ask(self, message):
+        answer = asyncio.get_running_loop().create_future()
+        self.batches.put(Message(message), answer.set_result)
+        return await answer
 
 
 async def ask_all(recorder, *messages):
-    batches = GroupCommit(recorder, refuse)
-    return await asyncio.gather(*(batches.answer(message) for message in messages))
+    door = Door(recorder)
+    return await asyncio.gather(*(door.ask(message) for message in messages))
 
 
 async def test_what_arrives_while_a_commit_runs_is_the_next_batch():
     recorder = Recorder()
-    batches = GroupCommit(recorder, refuse)
-    first = asyncio.create_task(batches.answer(b"1"))
+    door = Door(recorder)
+    first = asyncio.create_task(door.ask(b"1"))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    rest = [asyncio.create_task(batches.answer(message)) for message in (b"2", b"3")]
+    rest = [asyncio.create_task(door.ask(message)) for message in (b"2", b"3")]
     assert await first == b"AA 1"
     assert await asyncio.gather(*rest) == [b"AA 2", b"AA 3"]
     assert recorder.batches == [[b"1"], [b"2", b"3"]]
-    assert await batches.answer(b"4") == b"AA 4"
+    assert await door.ask(b"4") == b"AA 4"
 
 
 async def test_a_batch_is_bounded_by_count_and_by_bytes():
@@ -69,9 +90,9 @@ async def test_when_the_database_is_away_the_batch_is_refused_at_once():
 
 async def test_one_who_no_longer_waits_does_not_hinder_the_others():
     recorder = Recorder()
-    batches = GroupCommit(recorder, refuse)
-    gone = asyncio.create_task(batches.answer(b"1"))
-    stays = asyncio.create_task(batches.answer(b"2"))
+    door = Door(recorder)
+    gone = asyncio.create_task(door.ask(b"1"))
+    stays = asyncio.create_task(door.ask(b"2"))
     await asyncio.sleep(0)
     gone.cancel()
     assert await stays == b"AA 2"
@@ -83,9 +104,16 @@ async def test_a_flusher_that_is_stopped_leaves_nobody_waiting():
     async def for_ever(batch):
         await asyncio.Event().wait()
 
-    batches = GroupCommit(for_ever, refuse)
-    waiting = asyncio.create_task(batches.answer(b"1"))
+    door = Door(for_ever)
+    waiting = asyncio.create_task(door.ask(b"1"))
     await asyncio.sleep(0.01)
-    assert batches._flusher is not None
-    batches._flusher.cancel()
+    assert door.batches._flusher is not None
+    door.batches._flusher.cancel()
     assert await waiting == b"AR 1"
+
+
+async def test_every_outcome_is_noted_once_after_the_answers():
+    door = Door(Recorder(fail_on=b"2"))
+    await asyncio.gather(*(door.ask(message) for message in (b"1", b"2", b"3")))
+    await asyncio.sleep(0)
+    assert door.noted == [b"AA 1", b"AR 2", b"AA 3"]

@@ -1,8 +1,10 @@
 """What was kept becomes exactly one fact, in the sender's order, whatever stops in between."""
 
+from datetime import timedelta
 from typing import cast
 
 import pytest
+from sqlalchemy import select, text, update
 from tests.emr_bridge.builders import (
     CLINIC,
     clinic_changed,
@@ -24,17 +26,19 @@ from common.events.emr import (
 from common.events.referral import ReferralReceived
 from common.events.submission import Submission
 from common.ids import new_id
+from emr_bridge.domain.message import State
 from emr_bridge.formats.hl7v2.interpret.reading import Doubtful
 from emr_bridge.handlers import follow, interpret
 from emr_bridge.handlers.receive import receive
 from emr_bridge.store import messages as kept
-from emr_bridge.store.tables import correlations, messages
+from emr_bridge.store.tables import WAITING, correlations, messages
 from emr_bridge.workers.interpreter import interpret_next
 
 
 async def arrive(runtime, *raws):
     async with runtime.db.begin() as tx:
-        return await receive(tx, raws, sealer=runtime.sealer, now=runtime.clock())
+        outcomes = await receive(tx, raws, sealer=runtime.sealer, now=runtime.clock())
+        return [outcome.answer for outcome in outcomes]
 
 
 async def facts(runtime):
@@ -130,8 +134,9 @@ async def test_a_reader_that_was_overtaken_records_nothing(runtime):
     await all_read(runtime)
     async with runtime.db.begin() as tx:
         late = interpret.understand(waiting)
-        await interpret.record(tx, late, sealer=runtime.sealer, now=runtime.clock())
+        await interpret.record(tx, [late], sealer=runtime.sealer, now=runtime.clock())
     assert len(await facts(runtime)) == 1
+    assert len(await events(runtime)) == 2
 
 
 async def test_a_stop_between_reading_and_recording_loses_nothing(runtime):
@@ -148,7 +153,7 @@ async def test_large_messages_are_read_a_few_at_a_time(runtime):
     for number in range(3):
         await arrive(runtime, referral(f"M-{number}") + heavy)
     async with runtime.db.read() as tx:
-        assert len(await kept.pending(tx)) == 2
+        assert len(await kept.waiting(tx)) == 2
     assert len(await all_read(runtime)) == 3
 
 
@@ -156,6 +161,55 @@ async def test_a_refused_or_conflicting_message_is_not_read(runtime):
     await with_link(runtime)
     await arrive(runtime, b"hello", referral(), referral(number="RF-2"))
     assert len(await all_read(runtime)) == 1
+
+
+async def test_every_message_that_is_kept_is_announced_once_before_what_became_of_it(runtime):
+    """INVARIANT: one row, one emr.message_received; announcing only what is read breaks this."""
+    link = await with_link(runtime)
+    answer = b"MSH|^~\\&|EPIC|NORTH|LOOP|PHARM|2026||ACK^I12|A-1|P|2.5.1\rMSA|AA|X\r"
+    received_at = runtime.clock()
+    await arrive(runtime, b"hello", answer, referral(), referral(), referral(number="RF-2"))
+    runtime.clock.advance(timedelta(minutes=1))
+    await all_read(runtime)
+    assert not await interpret_next(runtime)
+    rows = {row["id"]: row for row in await rows_of(runtime, messages)}
+    told = await events(runtime)
+    announced = [event for event in told if isinstance(event, MessageReceived)]
+    assert [event.message_id for event in announced] == sorted(rows)
+    states = {rows[event.message_id]["state"] for event in announced}
+    assert states == {"refused", "ignored", "interpreted", "conflicting"}
+    kept = next(one for one in announced if rows[one.message_id]["state"] == "interpreted")
+    assert kept == MessageReceived(
+        occurred_at=received_at,
+        message_id=kept.message_id,
+        sender="EPIC|NORTH",
+        link_id=link.id,
+        message_type="REF^I12",
+        control_id="M-1",
+    )
+    follows = told[told.index(kept) + 1]
+    assert isinstance(follows, ReferralSubmitted)
+    assert follows.message_id == kept.message_id
+
+
+async def test_what_the_release_before_announced_at_the_door_is_not_announced_again(runtime):
+    await with_link(runtime)
+    await arrive(runtime, referral("M-1"), b"hello")
+    async with runtime.db.begin() as tx:
+        await tx.execute(update(messages).values(announced=True))
+    await arrive(runtime, referral("M-2"))
+    (first, second) = await all_read(runtime)
+    announced = [one for one in await events(runtime) if isinstance(one, MessageReceived)]
+    assert [one.control_id for one in announced] == ["M-2"]
+    assert first.message_id != second.message_id
+
+
+async def test_the_queue_of_messages_is_read_by_its_index(runtime):
+    if runtime.db.is_sqlite:
+        waiting = select(messages.c.id).where(WAITING).order_by(messages.c.id)
+        async with runtime.db.read() as tx:
+            plan = await tx.execute(text(f"EXPLAIN QUERY PLAN {waiting}"))
+            assert "ix_messages_waiting" in str(plan.all())
 
 
 async def test_the_links_charset_is_used_where_the_message_names_none(runtime):
@@ -219,7 +273,9 @@ async def test_a_defect_in_reading_makes_a_review_and_does_not_hold_the_queue(ru
         id=new_id(),
         raw=cast("bytes", None),
         sender="A|B",
+        control_id="M-1",
         message_type="REF^I12",
+        state=State.RECEIVED,
         received_at=runtime.clock(),
         link=link(),
     )

@@ -1,15 +1,27 @@
-"""Read what was kept: each message of a referral type becomes exactly one fact, in its order."""
+"""Read what was kept: each message is announced, and each of a referral type becomes one fact.
 
+Exactly once and in their order: the row says what is still to be done, and the transaction that
+appends the events says in the row that it is done.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
+from sqlalchemy import RowMapping
 
 from common import outbox
 from common.database import Transaction
-from common.events.emr import CancellationSubmitted, EmrEvent, ReferralSubmitted, ReviewRequested
+from common.events.emr import (
+    CancellationSubmitted,
+    EmrEvent,
+    MessageReceived,
+    ReferralSubmitted,
+    ReviewRequested,
+)
 from common.sealing import Sealer
 from emr_bridge.domain.link import Link
 from emr_bridge.domain.message import State
@@ -22,8 +34,9 @@ from emr_bridge.formats.hl7v2.interpret.reading import (
     Requested,
 )
 from emr_bridge.formats.hl7v2.reader import read
-from emr_bridge.handlers.receive import first_link, seal_context, sender_keys
-from emr_bridge.store import links, messages
+from emr_bridge.handlers.receive import seal_context
+from emr_bridge.handlers.senders import senders_of
+from emr_bridge.store import messages
 from emr_bridge.store.messages import Correlation
 
 log = structlog.get_logger()
@@ -31,14 +44,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A kept message that was not read yet, and the link that it came by, if we know one."""
+    """A kept message to be read or announced, and the link that it came by, if we know one."""
 
     id: UUID
     raw: bytes
     sender: str
+    control_id: str
     message_type: str
+    state: State
     received_at: datetime
     link: Link | None
+    link_at_door: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +62,31 @@ class Understood:
     """What a message turned out to be, and what had to be repaired to read it."""
 
     message: Waiting
-    reading: Reading
+    reading: Reading | None
+    """None for one that we do not take: it is only announced."""
     repairs: tuple[str, ...] = ()
 
 
 async def waiting(tx: Transaction, *, sealer: Sealer) -> list[Waiting]:
-    """Return the oldest messages that were not read yet.
+    """Return the oldest messages that were not read or not announced yet.
 
     The sender is looked up again: a clinic may have been registered since.
     """
-    rows = await messages.pending(tx)
+    rows = await messages.waiting(tx)
     raws = {row["id"]: sealer.unseal_bytes(row["raw"], seal_context(row["id"])) for row in rows}
-    keys = {identifier: sender_keys(read_header(raw)) for identifier, raw in raws.items()}
-    known = await links.by_sender(tx, (key for pair in keys.values() for key in pair))
+    headers = {identifier: read_header(raw) for identifier, raw in raws.items()}
+    senders = await senders_of(tx, headers.values())
     return [
         Waiting(
             id=row["id"],
             raw=raws[row["id"]],
             sender=row["sender"],
+            control_id=row["control_id"],
             message_type=row["message_type"],
+            state=State(row["state"]),
             received_at=row["received_at"],
-            link=first_link(known, keys[row["id"]]),
+            link=senders.link_of(headers[row["id"]]),
+            link_at_door=row["link_id"],
         )
         for row in rows
     ]
@@ -74,6 +94,8 @@ async def waiting(tx: Transaction, *, sealer: Sealer) -> list[Waiting]:
 
 def understand(message: Waiting) -> Understood:
     """Read one message; nothing in it can stop the others."""
+    if message.state is not State.RECEIVED:
+        return Understood(message, None)
     if message.link is None:
         return Understood(message, Doubtful("unknown_sender"))
     try:
@@ -84,26 +106,58 @@ def understand(message: Waiting) -> Understood:
         return Understood(message, Doubtful("interpretation_failed"))
 
 
-async def record(tx: Transaction, found: Understood, *, sealer: Sealer, now: datetime) -> None:
-    """Write what a message became and tell of it; a message that was read before is passed over."""
-    event = _event(found, sealer, now)
+async def record(
+    tx: Transaction, understood: Sequence[Understood], *, sealer: Sealer, now: datetime
+) -> None:
+    """Write what messages became; announce each, and what it asks for, in their order.
+
+    Each is announced once and read once: what another worker has recorded is passed over.
+    """
+    left = await messages.still_waiting(tx, [found.message.id for found in understood])
+    records = [
+        _record(found, left[found.message.id], sealer, now)
+        for found in understood
+        if found.message.id in left
+    ]
+    await messages.finish(tx, [one.values for one in records if one.values])
+    await messages.mark_announced(tx, [one.message.id for one in records if not one.values])
+    await messages.correlate(tx, [c for one in records if (c := one.correlation)], now=now)
+    await outbox.append_all(tx, [event for one in records for event in one.events], now=now)
+    for one in records:
+        _note(one)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is to be written of one message."""
+
+    message: Waiting
+    values: dict[str, Any]
+    events: list[EmrEvent]
+    correlation: Correlation | None
+
+
+def _record(found: Understood, row: RowMapping, sealer: Sealer, now: datetime) -> Record:
+    message, link = found.message, found.message.link
+    events: list[EmrEvent] = [] if row["announced"] else [_received(message)]
+    if found.reading is None or row["state"] != State.RECEIVED:
+        return Record(message, {}, events, None)
+    event = _event(message, found.reading, sealer, now)
+    doubt = event.reason if isinstance(event, ReviewRequested) else None
     values: dict[str, Any] = {
-        "state": State.REVIEW if isinstance(event, ReviewRequested) else State.INTERPRETED,
-        "reason": event.reason if isinstance(event, ReviewRequested) else None,
+        "of": message.id,
+        "state": State.REVIEW if doubt else State.INTERPRETED,
+        "reason": doubt,
         "became": event.type,
         "repairs": list(found.repairs),
         "interpreted_at": now,
+        "link_id": link.id if link else None,
+        "clinic_id": link.clinic_id if link else None,
     }
-    link = found.message.link
-    if link is not None:
-        values |= {"link_id": link.id, "clinic_id": link.clinic_id}
-    if not await messages.finish(tx, found.message.id, values):
-        return
+    correlation = None
     if link is not None and isinstance(found.reading, Requested):
-        await messages.correlate(tx, _correlation(found, found.reading, link, sealer), now=now)
-    await outbox.append(tx, event, now=now)
-    told = {"message_id": str(found.message.id), "state": values["state"].value}
-    log.info("message_interpreted", reason=values["reason"], **told)
+        correlation = _correlation(message, found.reading, link, sealer)
+    return Record(message, values, [*events, event], correlation)
 
 
 def correlation_context(message_id: UUID) -> str:
@@ -111,8 +165,20 @@ def correlation_context(message_id: UUID) -> str:
     return f"correlation:{message_id}"
 
 
-def _event(found: Understood, sealer: Sealer, now: datetime) -> EmrEvent:
-    message, reading, link = found.message, found.reading, found.message.link
+def _received(message: Waiting) -> MessageReceived:
+    """Tell of a message as it was kept; whoever kept it did not."""
+    return MessageReceived(
+        occurred_at=message.received_at,
+        message_id=message.id,
+        sender=message.sender,
+        link_id=message.link_at_door,
+        message_type=message.message_type,
+        control_id=message.control_id,
+    )
+
+
+def _event(message: Waiting, reading: Reading, sealer: Sealer, now: datetime) -> EmrEvent:
+    link = message.link
     about: dict[str, Any] = {
         "occurred_at": now,
         "message_id": message.id,
@@ -130,14 +196,25 @@ def _event(found: Understood, sealer: Sealer, now: datetime) -> EmrEvent:
     return event.model_copy(update={"sealed": event.with_sealed(sealer, submission).sealed})
 
 
-def _correlation(found: Understood, reading: Requested, link: Link, sealer: Sealer) -> Correlation:
-    message_id = found.message.id
-    context = correlation_context(message_id)
+def _correlation(message: Waiting, reading: Requested, link: Link, sealer: Sealer) -> Correlation:
+    context = correlation_context(message.id)
     return Correlation(
-        message_id=message_id,
+        message_id=message.id,
         clinic_id=link.clinic_id,
         link_id=link.id,
         placer=reading.placer,
         patient_ids=sealer.seal_bytes(reading.patient_ids.encode(), context),
         provider=sealer.seal_bytes(reading.provider.encode(), f"{context}:provider"),
+    )
+
+
+def _note(written: Record) -> None:
+    message, values = written.message, written.values
+    log.info(
+        "message_interpreted" if values else "message_announced",
+        message_id=str(message.id),
+        link=values.get("link_id") or message.link_at_door,
+        message_type=message.message_type,
+        state=values.get("state", message.state).value,
+        reason=values.get("reason"),
     )

@@ -1,6 +1,9 @@
 """The MLLP listener: joins the sockets with the handler that keeps messages."""
 
+import asyncio
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -9,14 +12,38 @@ from common.errors import Retry
 from common.service import Runtime
 from emr_bridge.formats.hl7v2.ack import code_of
 from emr_bridge.handlers import receive
+from emr_bridge.handlers.receive import Outcome
+from emr_bridge.handlers.senders import Senders, all_senders
 from emr_bridge.links.batcher import GroupCommit
-from emr_bridge.transports.mllp import Limits, Server
+from emr_bridge.ports import AnswerTo
+from emr_bridge.store import links
+from emr_bridge.store.arrivals import arrivals_of
+from emr_bridge.store.messages import NewMessage
+from emr_bridge.transports.connection import Limits
+from emr_bridge.transports.mllp import Server
 
 log = structlog.get_logger()
+
+FRESH_SECONDS = 60.0
+"""How long links are believed without being read: a release from before revisions counts none."""
 
 
 class NotListening(Retry):
     """The MLLP port is not ours now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message at the door, and the row that it will be if these are still the links."""
+
+    raw: bytes
+    row: NewMessage
+    senders: Senders
+
+    @property
+    def size(self) -> int:
+        """The message's bytes."""
+        return len(self.raw)
 
 
 class Listener:
@@ -25,7 +52,10 @@ class Listener:
     def __init__(self, runtime: Runtime, limits: Limits) -> None:
         """Listen only when `run` is awaited."""
         self._runtime = runtime
-        self._batches = GroupCommit(self._commit, self._refuse)
+        self._arrivals = arrivals_of(runtime.db)
+        self._senders = Senders({})
+        self._fresh_until = 0.0
+        self._batches = GroupCommit(self._keep, self._refuse, self._note)
         self.server = Server(self, limits)
 
     async def run(self, host: str, port: int) -> None:
@@ -35,34 +65,63 @@ class Listener:
         except OSError:
             log.warning("mllp_cannot_listen", host=host, port=port)
             raise
+        finally:
+            await self._arrivals.close()
 
     async def check(self) -> None:
         """Raise NotListening while no EMR can reach us: another program may have the port."""
         if not self.server.listening.is_set():
             raise NotListening("nothing listens on the MLLP port")
 
-    async def answer(self, message: bytes) -> bytes | None:
-        """Keep a message durably, then return its answer."""
-        answer = await self._batches.answer(message)
-        if answer is not None:
-            _count(answer)
-        return answer
+    def take(self, message: bytes, answered: AnswerTo) -> None:
+        """Prepare a message at once, while others are committed; keep it with the next batch."""
+        self._batches.put(self._prepared(message), answered)
 
     def refuse_oversized(self, head: bytes) -> bytes:
         """Answer a message that is too large to be kept."""
         answer = receive.too_large(head, now=self._runtime.clock())
-        _count(answer)
+        self._note([Outcome(answer)])
         return answer
 
-    async def _commit(self, messages: Sequence[bytes]) -> Sequence[bytes | None]:
-        """Open the one transaction of a batch; its answers exist only after the commit."""
-        now = self._runtime.clock()
-        async with self._runtime.db.begin() as tx:
-            return await receive.receive(tx, messages, sealer=self._runtime.sealer, now=now)
+    def _prepared(self, raw: bytes) -> Arrival:
+        runtime, senders = self._runtime, self._senders
+        row = receive.prepare(raw, senders, sealer=runtime.sealer, now=runtime.clock())
+        return Arrival(raw, row, senders)
 
-    def _refuse(self, message: bytes) -> bytes | None:
-        return receive.cannot_store(message, now=self._runtime.clock())
+    async def _keep(self, batch: Sequence[Arrival]) -> list[Outcome]:
+        """Commit a batch: in one statement what is new, in a transaction what is not."""
+        now_known = [a if a.senders is self._senders else self._prepared(a.raw) for a in batch]
+        rows = [arrival.row for arrival in now_known]
+        left = await self._arrivals.add(rows, revision=self._revision())
+        if not left:
+            return [Outcome(row.ack or None, row) for row in rows]
+        outcomes = iter(await self._keep_rest([a.raw for a in now_known if a.row.id in left]))
+        return [next(outcomes) if row.id in left else Outcome(row.ack or None, row) for row in rows]
 
+    async def _keep_rest(self, raws: Sequence[bytes]) -> list[Outcome]:
+        """Keep what is not new, or whose links may have changed; then know the links as they are."""
+        runtime = self._runtime
+        async with runtime.db.begin() as tx:
+            outcomes = await receive.receive(tx, raws, sealer=runtime.sealer, now=runtime.clock())
+            if self._revision() != await links.revision(tx):
+                self._senders = await all_senders(tx)
+                self._fresh_until = asyncio.get_running_loop().time() + FRESH_SECONDS
+        return outcomes
 
-def _count(answer: bytes) -> None:
-    metrics.acknowledgements.labels("mllp", code_of(answer)).inc()
+    def _revision(self) -> int | None:
+        """Return the revision of the links that we know, None where they must be read again."""
+        is_fresh = asyncio.get_running_loop().time() < self._fresh_until
+        return self._senders.revision if is_fresh else None
+
+    def _refuse(self, arrival: Arrival) -> Outcome:
+        return Outcome(receive.cannot_store(arrival.raw, now=self._runtime.clock()))
+
+    def _note(self, outcomes: Sequence[Outcome]) -> None:
+        """Count and log what was answered, after it was."""
+        codes = Counter(code_of(outcome.answer) for outcome in outcomes if outcome.answer)
+        for code, count in codes.items():
+            metrics.acknowledgements.labels("mllp", code).inc(count)
+        rows = [outcome.new for outcome in outcomes if outcome.new]
+        for state, count in Counter(row.state for row in rows).items():
+            metrics.messages_received.labels("mllp", state.value).inc(count)
+            log.info("messages_stored", state=state.value, count=count)

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, bindparam, func, insert, select, update
 
-from common.database import Transaction, UtcDateTime
+from common.database import Transaction, UtcDateTime, insert_new
 from common.events.clinic import Hl7Dialect
 from emr_bridge.domain.link import Link
-from emr_bridge.store.tables import links
+from emr_bridge.store.tables import links, links_revision
 
 COLUMNS = (
     links.c.id,
@@ -42,13 +42,27 @@ async def replace(tx: Transaction, clinic_id: str, current: Sequence[Link]) -> N
             await tx.execute(update(links).where(links.c.id == link.id).values(values | retried))
         else:
             await tx.execute(insert(links).values(values))
+    await _count_change(tx)
 
 
-async def by_sender(tx: Transaction, keys: Iterable[str]) -> dict[str, Link | None]:
-    """Return the active link of each sender key; None where two clinics claim the same key."""
-    wanted = links.c.active & links.c.sender_key.in_(sorted(set(keys)))
+async def _count_change(tx: Transaction) -> None:
+    """Make the revision a new one; two who change links at once do so one after the other."""
+    await tx.execute(insert_new(tx, links_revision).values(id=1, revision=0))
+    await tx.execute(update(links_revision).values(revision=links_revision.c.revision + 1))
+
+
+async def revision(tx: Transaction) -> int:
+    """Return what changes with every change of links: whoever remembers them asks for it."""
+    return await tx.scalar(select(links_revision.c.revision)) or 0
+
+
+async def by_sender(tx: Transaction, keys: Iterable[str] | None = None) -> dict[str, Link | None]:
+    """Return the active link of each (or every) sender key; None where two clinics claim the same."""
+    wanted: list[ColumnElement[bool]] = [links.c.active]
+    if keys is not None:
+        wanted.append(links.c.sender_key.in_(sorted(set(keys))))
     found: dict[str, Link | None] = {}
-    rows = await tx.execute(select(links.c.sender_key, *COLUMNS).where(wanted))
+    rows = await tx.execute(select(links.c.sender_key, *COLUMNS).where(*wanted))
     for row in rows.mappings():
         found[row["sender_key"]] = None if row["sender_key"] in found else as_link(row)
     return found

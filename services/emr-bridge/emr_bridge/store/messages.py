@@ -1,21 +1,40 @@
 """Messages as they came in, each once, with the answer that was given."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import BindParameter, RowMapping, bindparam, func, insert, select, update
 
 from common.database import Transaction, insert_new
 from emr_bridge.domain.message import State
-from emr_bridge.store.tables import correlations, messages
+from emr_bridge.store.tables import WAITING, correlations, messages
 
-MOST_PENDING = 100
+MOST_WAITING = 100
 MOST_BYTES = 32 * 1024 * 1024
 """What is read into memory at once."""
+
+TURN = int.from_bytes(b"messages", "big")
+"""An advisory lock: replicas that read the same messages at once would do the same work."""
+
+GIVEN = {"repairs": "'[]'", "duplicates": "0", "announced": "false"}
+"""What every new row has, as SQL."""
+
+READ = (
+    messages.c.id,
+    messages.c.raw,
+    messages.c.sender,
+    messages.c.control_id,
+    messages.c.message_type,
+    messages.c.link_id,
+    messages.c.state,
+    messages.c.announced,
+    messages.c.received_at,
+)
+"""What reading and announcing a message takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +55,6 @@ class NewMessage:
     reason: str | None
     ack: bytes
     received_at: datetime
-    repairs: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,31 +88,59 @@ async def kept_answers(tx: Transaction, keys: Sequence[str]) -> dict[str, tuple[
     return {row.dedup_key: (row.sha256, row.ack) for row in rows}
 
 
-async def pending(tx: Transaction) -> list[RowMapping]:
-    """Return the oldest messages that were not read yet: at least one, not more than fit."""
-    waiting = messages.c.state == State.RECEIVED
-    sizes = select(messages.c.id, messages.c.size).where(waiting)
-    oldest = (await tx.execute(sizes.order_by(messages.c.id).limit(MOST_PENDING))).all()
+async def waiting(tx: Transaction) -> list[RowMapping]:
+    """Return the oldest messages to be read or announced: at least one, not more than fit."""
+    sizes = select(messages.c.id, messages.c.size).where(WAITING)
+    oldest = (await tx.execute(sizes.order_by(messages.c.id).limit(MOST_WAITING))).all()
     total = accumulate(row.size for row in oldest)
     ids = [row.id for row, size in zip(oldest, total, strict=True) if size <= MOST_BYTES]
     chosen = ids or [row.id for row in oldest[:1]]
-    rows = await tx.execute(
-        select(messages).where(messages.c.id.in_(chosen)).order_by(messages.c.id)
-    )
+    if not chosen:
+        return []
+    rows = await tx.execute(select(*READ).where(messages.c.id.in_(chosen)).order_by(messages.c.id))
     return list(rows.mappings())
 
 
-async def finish(tx: Transaction, message_id: UUID, values: dict[str, Any]) -> bool:
-    """Record what a message became; False when another worker had done so before."""
-    mine = (messages.c.id == message_id) & (messages.c.state == State.RECEIVED)
-    written = await tx.execute(update(messages).where(mine).values(values))
-    return written.rowcount == 1
+async def still_waiting(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, RowMapping]:
+    """Return those that no other worker has recorded meanwhile, kept from others until the commit."""
+    columns = (messages.c.id, messages.c.state, messages.c.announced)
+    mine = select(*columns).where(messages.c.id.in_(ids), WAITING).with_for_update()
+    return {row["id"]: row for row in (await tx.execute(mine)).mappings()}
 
 
-async def correlate(tx: Transaction, correlation: Correlation, *, now: datetime) -> None:
-    """Remember the sender's own numbers, to be echoed in what we send later."""
-    values = {name: getattr(correlation, name) for name in correlation.__slots__}
-    await tx.execute(insert(correlations).values(values | {"created_at": now}))
+async def finish(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
+    """Record what messages became and that they are announced; each row names its message as `of`.
+
+    Where it knows no link the one that was found at the door stays.
+    """
+    if not rows:
+        return
+    values: dict[str, Any] = {name: _given(name) for name in rows[0] if name != "of"}
+    for name in ("link_id", "clinic_id"):
+        values[name] = func.coalesce(values[name], messages.c[name])
+    mine = update(messages).where(messages.c.id == bindparam("of", type_=messages.c.id.type))
+    await tx.execute(mine.values(values | {"announced": True}), rows)
+
+
+async def mark_announced(tx: Transaction, ids: Sequence[UUID]) -> None:
+    """Record that messages are announced which are not read."""
+    if ids:
+        await tx.execute(update(messages).where(messages.c.id.in_(ids)).values(announced=True))
+
+
+async def take_turn(tx: Transaction) -> bool:
+    """Be the only one that reads messages until this transaction ends; False if another is."""
+    if tx.dialect.name != "postgresql":
+        return True
+    return bool(await tx.scalar(select(func.pg_try_advisory_xact_lock(TURN))))
+
+
+async def correlate(tx: Transaction, found: Sequence[Correlation], *, now: datetime) -> None:
+    """Remember the senders' own numbers, to be echoed in what we send later."""
+    names = Correlation.__slots__
+    rows = [{name: getattr(one, name) for name in names} | {"created_at": now} for one in found]
+    if rows:
+        await tx.execute(insert(correlations), rows)
 
 
 async def attach_referral(tx: Transaction, message_id: UUID, referral_id: UUID) -> None:
@@ -113,4 +159,9 @@ async def correlation_of(tx: Transaction, referral_id: UUID) -> Correlation | No
 
 
 def _values(row: NewMessage) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in row.__slots__} | {"duplicates": 0}
+    given = {"repairs": [], "duplicates": 0, "announced": False}
+    return {name: getattr(row, name) for name in row.__slots__} | given
+
+
+def _given(name: str) -> BindParameter[Any]:
+    return bindparam(name, type_=messages.c[name].type)

@@ -1,6 +1,7 @@
 """The tables of emr-bridge. What holds people's data is sealed before it gets here."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ForeignKey,
@@ -13,6 +14,8 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     false,
+    text,
+    true,
 )
 
 from common.database import Json, UtcDateTime
@@ -69,9 +72,29 @@ messages = Table(
     Column("duplicates", Integer, nullable=False, default=0),
     Column("received_at", UtcDateTime, nullable=False),
     Column("interpreted_at", UtcDateTime),
+    Column("announced", Boolean, nullable=False, server_default=true()),
     Index("ix_messages_state_id", "state", "id"),
     Index("ix_messages_message_type_id", "message_type", "id"),
 )
+
+WAITING = text("(state = 'received' OR NOT announced)")
+"""Messages that are to be read, or announced: the table is its own queue. Word for word the
+condition of the index, which would not be used for another."""
+
+Index(
+    "ix_messages_waiting",
+    messages.c.id,
+    postgresql_where=WAITING,
+    sqlite_where=WAITING,
+)
+
+links_revision = Table(
+    "links_revision",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+)
+"""One row at most: how often links have changed. Who remembers links asks whether it still does."""
 
 correlations = Table(
     "correlations",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 START = b"\x0b"
 END = b"\x1c"
 RETURN = 0x0D
+WHOLE_END = END + b"\r"
 HEAD_BYTES = 4096
 """How much of an oversized frame is kept, so that its header can be answered."""
 
@@ -39,7 +40,7 @@ Found = Frame | Broken | TooLarge
 
 def framed(payload: bytes) -> bytes:
     """Return the payload inside its frame; it must hold neither `0x0B` nor `0x1C`."""
-    return START + payload + END + b"\r"
+    return START + payload + WHOLE_END
 
 
 class Framer:
@@ -69,6 +70,9 @@ class Framer:
 
     def feed(self, data: bytes) -> list[Found]:
         """Take the next bytes; return what they complete, in order. Once `closed`, ignore them."""
+        if not self._buffer and not self._inside and self._is_one_frame(data):
+            self._garbage = 0
+            return [Frame(data[1:-2])]
         found: list[Found] = []
         self._buffer += data
         while not self.closed and (self._step_inside if self._inside else self._step_outside)(
@@ -76,6 +80,18 @@ class Framer:
         ):
             pass
         return found
+
+    def _is_one_frame(self, data: bytes) -> bool:
+        """Tell whether the bytes are one whole frame: nearly always, with one message in flight."""
+        size = len(data)
+        return (
+            data.endswith(WHOLE_END)
+            and data.startswith(START)
+            and data.find(END) == size - 2
+            and data.rfind(START) == 0
+            and size - 3 <= self._max_bytes
+            and not self.closed
+        )
 
     def settle(self) -> list[Found]:
         """Drop a frame whose rest does not come (silence, end of stream).

@@ -1,0 +1,180 @@
+"""The hot path into `messages`: new rows in one statement of the driver's own, which commits itself.
+
+The measured exception to SQLAlchemy Core (one round trip for a batch). It adds what is new and
+nothing else: a row whose key is there already, and any row when the links are no longer of the
+revision with which the rows were prepared, is left to the whole way (`handlers.receive`).
+"""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from common.database import Database
+from common.errors import Retry
+from common.verdicts import AWAY
+from emr_bridge.store.messages import GIVEN, NewMessage
+from emr_bridge.store.tables import messages
+
+ANSWER_SECONDS = 20.0
+"""How long the database may take over a batch: senders give up after some thirty seconds."""
+
+COLUMNS = NewMessage.__slots__
+
+Bind = Callable[[Any], Any]
+
+ARRAYS = {"raw": "bytea", "ack": "bytea", "id": "uuid", "size": "integer"} | {
+    "received_at": "timestamptz"
+}
+"""PostgreSQL's types of what is not text."""
+
+
+class DatabaseAway(Retry, ConnectionError):
+    """The database did not answer, or said that it cannot now."""
+
+
+class Arrivals(Protocol):
+    """Adds new messages, durably."""
+
+    async def add(self, rows: Sequence[NewMessage], *, revision: int | None) -> set[UUID]:
+        """Add the rows that are new and commit; return the ids of those that were not added.
+
+        None is added when the links have another `revision`, or None is known. Raises
+        DatabaseAway, and what the database says of a row that it refuses: then none is added.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give back what is held."""
+        ...
+
+
+def arrivals_of(db: Database) -> Arrivals:
+    """Return the hot path of a database."""
+    return SqliteArrivals(db) if db.is_sqlite else PostgresqlArrivals(db)
+
+
+class PostgresqlArrivals:
+    """Keeps a connection, and on it the prepared statement: a row's columns travel as arrays."""
+
+    def __init__(self, db: Database) -> None:
+        """Connect at the first batch."""
+        self._db = db
+        self._connection: AsyncConnection | None = None
+        self._driver: Any = None
+        self._statement: Any = None
+
+    async def add(self, rows: Sequence[NewMessage], *, revision: int | None) -> set[UUID]:
+        """Add the rows that are new and commit; return the ids of those that were not added."""
+        if revision is None:
+            return {row.id for row in rows}
+        try:
+            kept = await self._add(rows, revision)
+        except BaseException as error:
+            is_away = self._is_away(error)
+            await self.close(broken=True)
+            if is_away:
+                raise DatabaseAway(type(error).__name__) from error
+            raise
+        return set() if kept is None else {row.id for row in rows}.difference(kept)
+
+    async def close(self, *, broken: bool = False) -> None:
+        """Give the connection back, or throw it away."""
+        connection, self._connection, self._driver = self._connection, None, None
+        if connection is not None:
+            if broken:
+                await connection.invalidate()
+            await connection.close()
+
+    async def _add(self, rows: Sequence[NewMessage], revision: int) -> Sequence[UUID] | None:
+        if self._connection is None:
+            self._connection = await self._db.connection().start()
+            self._driver = (await self._connection.get_raw_connection()).driver_connection
+            self._statement = await self._driver.prepare(_for_postgresql())
+        columns = [[getattr(row, name) for row in rows] for name in COLUMNS]
+        with self._db.committing():
+            kept: Sequence[UUID] | None = await self._statement.fetchval(
+                *columns, revision, len(rows), timeout=ANSWER_SECONDS
+            )
+        return kept
+
+    def _is_away(self, error: BaseException) -> bool:
+        state = str(getattr(error, "sqlstate", None) or "")
+        is_lost = self._driver is not None and self._driver.is_closed()
+        return state[:2] in AWAY or is_lost or isinstance(error, OSError)
+
+
+class SqliteArrivals:
+    """Takes the one writing connection for a batch; a row's columns are parameters."""
+
+    def __init__(self, db: Database) -> None:
+        """Hold nothing between batches."""
+        self._db = db
+
+    async def add(self, rows: Sequence[NewMessage], *, revision: int | None) -> set[UUID]:
+        """Add the rows that are new and commit; return the ids of those that were not added."""
+        left = {row.id for row in rows}
+        if revision is None:
+            return left
+        values = [value for row in rows for value in _bound(row)]
+        async with self._db.begin() as tx:
+            result = await tx.exec_driver_sql(_for_sqlite(len(rows)), (*values, revision))
+            kept = result.scalars().all()
+        return set() if len(kept) == len(rows) else left.difference(map(UUID, kept))
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def _for_postgresql() -> str:
+    """Insert from arrays; answer NULL when all was added, else the ids of what was."""
+    arrays = [f"${n}::{ARRAYS.get(name, 'text')}[]" for n, name in enumerate(COLUMNS, start=1)]
+    revision, count = len(COLUMNS) + 1, len(COLUMNS) + 2
+    return f"""
+        WITH kept AS (
+            INSERT INTO messages ({", ".join((*COLUMNS, *GIVEN))})
+            SELECT *, {", ".join(GIVEN.values())} FROM unnest({", ".join(arrays)})
+            WHERE {_is_current(f"${revision}::bigint")}
+            ON CONFLICT DO NOTHING RETURNING id
+        )
+        SELECT CASE WHEN count(*) < ${count}::bigint THEN coalesce(array_agg(id), '{{}}') END
+        FROM kept
+    """  # noqa: S608 - names of our own columns
+
+
+@lru_cache(maxsize=512)
+def _for_sqlite(count: int) -> str:
+    """Insert so many rows; answer the ids of what was added."""
+    row = f"({', '.join('?' * len(COLUMNS))})"
+    return f"""
+        INSERT INTO messages ({", ".join((*COLUMNS, *GIVEN))})
+        SELECT *, {", ".join(GIVEN.values())} FROM (VALUES {", ".join([row] * count)})
+        WHERE {_is_current("?")}
+        ON CONFLICT DO NOTHING RETURNING id
+    """  # noqa: S608 - names of our own columns
+
+
+def _is_current(revision: str) -> str:
+    return f"coalesce((SELECT revision FROM links_revision), 0) = {revision}"  # noqa: S608 - ours
+
+
+def _bound(row: NewMessage) -> list[Any]:
+    """Return a row's values as SQLAlchemy gives them to SQLite."""
+    return [
+        bind(value) if bind is not None and value is not None else value
+        for bind, value in ((bind, getattr(row, name)) for name, bind in _binds())
+    ]
+
+
+@lru_cache(maxsize=1)
+def _binds() -> list[tuple[str, Bind | None]]:
+    dialect = sqlite.dialect()
+    binds: list[tuple[str, Bind | None]] = []
+    for name in COLUMNS:
+        impl = messages.c[name].type.dialect_impl(dialect)
+        is_bytes = name in ("raw", "ack")  # SQLite takes bytes as they are
+        binds.append((name, None if is_bytes else impl.bind_processor(dialect)))
+    return binds
