@@ -25,15 +25,17 @@ class BrokenReferences(ReferralLoopError):
     """A migration left rows that refer to none; nothing of it was kept."""
 
 
-async def upgrade(db: Database, package: str, *, revision: str = "head") -> None:
+async def upgrade(
+    db: Database, package: str, *, revision: str = "head", patience: str = PATIENCE
+) -> None:
     """Bring the database to a revision, all or nothing; `package` is such as `intake.migrations`.
 
-    Any number of processes may do so at once.
+    Any number of processes may do so at once. `patience` is a time as PostgreSQL writes it.
     """
     async with _transaction(db) as tx:
         if not db.is_sqlite:  # there the file has one writer
             await tx.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": TURN})
-            await tx.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
+            await tx.execute(text(f"SET LOCAL lock_timeout = '{patience}'"))
         await tx.run_sync(_run, package, revision)
         if db.is_sqlite:
             await _check_references(tx)
