@@ -1,6 +1,8 @@
 """What endpoints are given. The transaction has function scope: it commits before the answer leaves.
 
 (FastAPI's default scope ends after the response was sent, so a failing commit would still say 200.)
+None of them waits, yet each is async: FastAPI hands a plain function to a thread, which costs more than
+most requests do.
 """
 
 from collections.abc import AsyncGenerator
@@ -13,7 +15,7 @@ from common.database import Transaction
 from common.service import Runtime
 
 
-def runtime(request: Request) -> Runtime:
+async def runtime(request: Request) -> Runtime:
     """Return the runtime that the app was built with."""
     found: Runtime = request.app.state.runtime
     return found
@@ -42,7 +44,7 @@ async def read_transaction(request: Request, given: RuntimeDep) -> AsyncGenerato
         yield tx
 
 
-def current_time(given: RuntimeDep) -> datetime:
+async def current_time(given: RuntimeDep) -> datetime:
     """Read the clock, once per request."""
     return given.clock()
 

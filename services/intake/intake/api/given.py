@@ -42,7 +42,7 @@ IfMatch = Annotated[
 ]
 
 
-def desk(request: Request, actor: Actor = "api") -> Desk:
+async def desk(request: Request, actor: Actor = "api") -> Desk:
     """Return the desk with the caller at it."""
     given: Desk = request.app.state.desk
     return given.of(actor)
@@ -59,7 +59,7 @@ def versions_of(if_match: str | None) -> Versions | None:
     return frozenset(int(tag[1]) for tag in tags if tag)
 
 
-def repeatable(
+async def repeatable(
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -80,7 +80,7 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def base_of(request: Request) -> str:
+async def base_of(request: Request) -> str:
     """Return the path below which this API is mounted."""
     root: str = request.scope.get("root_path", "")
     return root.rstrip("/")
@@ -122,7 +122,7 @@ class Order:
         return view
 
 
-def order(
+async def order(
     referral_id: UUID,
     tx: Tx,
     now: Now,

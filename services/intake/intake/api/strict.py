@@ -1,11 +1,14 @@
 """The base of every request body: a field that nobody knows is refused by its name, never lost."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, field_validator
 
 NO_NUL = r"^[^\x00]*$"
 """PostgreSQL keeps no NUL in a text."""
+
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,6 +37,6 @@ class Strict(BaseModel):
     def _is_text(cls, value: Any) -> Any:
         """Refuse half a surrogate pair: JSON may hold it, no answer and no database can."""
         for text in value if isinstance(value, tuple) else (value,):
-            if isinstance(text, str) and any("\ud800" <= letter <= "\udfff" for letter in text):
+            if isinstance(text, str) and not text.isascii() and SURROGATE.search(text):
                 raise ValueError("must be text in Unicode")
         return value

@@ -23,7 +23,7 @@ class Given:
     callback_secret: str | None = field(default=None, repr=False)
 
 
-def given(request: Request) -> Given:
+async def given(request: Request) -> Given:
     """Return what the app was built with."""
     found: Given = request.app.state.given
     return found
