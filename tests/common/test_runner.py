@@ -184,7 +184,7 @@ async def test_a_stop_lets_workers_clean_up_and_closes_the_databases(make_servic
     async with Running(service):
         pass
     assert told == ["tidy"]
-    assert service.runtime.db._writer.pool.checkedin() == 0
+    assert service.runtime.db._engine.pool.checkedin() == 0
     assert service.api.state.draining is True
 
 

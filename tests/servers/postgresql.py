@@ -1,5 +1,6 @@
 """PostgreSQL for tests: a URL, the server inside a wheel, or the machine's own; on loopback, with a folder of its own."""
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,6 @@ from sqlalchemy import make_url
 from tests.servers.provider import (
     Provider,
     Unavailable,
-    await_port,
     end,
     end_with_parent,
     free_port,
@@ -86,7 +87,7 @@ class LocalServer:
                 cwd=self.folder,
                 preexec_fn=end_with_parent,  # noqa: PLW1509 - one C call, no Python lock
             )
-        await_port(self.process, self.port, START_SECONDS)
+        self._await_ready()
 
     def kill(self) -> None:
         """kill -9 the postmaster; its children notice and go."""
@@ -97,6 +98,18 @@ class LocalServer:
         if self.process is not None:
             end(self.process, by=signal.SIGINT)  # fast: disconnect everybody, then end
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _await_ready(self) -> None:
+        """Wait for the word that pg_ctl waits for: the port is open before anybody may come in."""
+        told, deadline = self.data / "postmaster.pid", time.monotonic() + START_SECONDS
+        assert self.process is not None
+        while self.process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(OSError, ValueError):  # not there yet, not written yet
+                pid, *_, state = told.read_text().splitlines()
+                if int(pid) == self.process.pid and state.strip() == "ready":
+                    return
+            time.sleep(0.02)
+        raise Unavailable(f"it was not ready within {START_SECONDS:.0f} s")
 
     def _runnable(self, binaries: Path) -> Path:
         """Copy a server that the other user cannot reach, as below /root."""

@@ -27,14 +27,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.default import DefaultExecutionContext
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeEngine
 
 from common import failpoints
 from common.errors import Misconfigured
 from common.signals import Signal
+from common.sqlite_driver import SqliteConnection
+from common.sqlite_writer import Writer
 
 Transaction = AsyncConnection
 
@@ -95,13 +96,14 @@ class Database:
         """Woken after every commit of rows."""
         self.told = Signal()
         """Woken after every commit of events: what the relay waits for."""
-        self._writer = _engine(self.url, read_only=False)
-        self._reader = _engine(self.url, read_only=True) if self.is_sqlite else self._writer
+        self._engine = _engine(self.url, read_only=False)
+        self._reader = _engine(self.url, read_only=True) if self.is_sqlite else self._engine
+        self._writer = Writer(self._engine) if self.is_sqlite else self._engine
 
     @property
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
-        return self._writer.dialect.name
+        return self._engine.dialect.name
 
     @property
     def is_sqlite(self) -> bool:
@@ -139,7 +141,7 @@ class Database:
 
     def connection(self) -> AsyncConnection:
         """Return a writing connection to be opened: for a measured hot path that asks the driver itself."""
-        return self._writer.connect()
+        return self._engine.connect()
 
     @contextmanager
     def committing(self) -> Generator[None]:
@@ -164,8 +166,10 @@ class Database:
 
     async def close(self) -> None:
         """Give back every connection."""
-        await self._writer.dispose()
-        if self._reader is not self._writer:
+        if isinstance(self._writer, Writer):
+            await self._writer.close()
+        await self._engine.dispose()
+        if self._reader is not self._engine:
             await self._reader.dispose()
 
 
@@ -198,11 +202,14 @@ def _engine(url: str, *, read_only: bool) -> AsyncEngine:
         raise Misconfigured("a database in memory would forget what was acknowledged; name a file")
     Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = create_async_engine(
-        url, pool_size=POOL if read_only else 1, max_overflow=0, pool_timeout=60
+        url,
+        pool_size=POOL if read_only else 1,
+        max_overflow=0,
+        pool_timeout=60,
+        async_creator=lambda: SqliteConnection(path, read_only=read_only).open(),
     )
-    event.listen(engine.sync_engine, "connect", _prepare_reader if read_only else _prepare_writer)
-    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
-    event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    if read_only:
+        event.listen(engine.sync_engine, "begin", lambda tx: tx.exec_driver_sql("BEGIN"))
     return engine
 
 
@@ -227,23 +234,3 @@ def _count_rows(
     if context is not None and (context.isinsert or context.isupdate or context.isdelete):
         rows = connection.info.get(ROWS_WRITTEN, 0)
         connection.info[ROWS_WRITTEN] = rows + abs(cursor.rowcount)
-
-
-def _prepare_writer(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """FULL: a commit in WAL mode reaches the disk before it returns; NORMAL would lose an ACK with the power."""
-    _pragmas(
-        connection, "busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"
-    )
-
-
-def _prepare_reader(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    _pragmas(connection, "busy_timeout=30000", "journal_mode=WAL", "query_only=ON")
-
-
-def _pragmas(connection: DBAPIConnection, *settings: str) -> None:
-    """Switch off the driver's own BEGIN, which would leave the first SELECT outside the transaction."""
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for setting in settings:
-        cursor.execute(f"PRAGMA {setting}")
-    cursor.close()
