@@ -112,7 +112,9 @@ class OtlpRecorder:
 
 
 @asynccontextmanager
-async def exporting(settings: TracingSettings | None = None) -> AsyncGenerator[None]:
+async def exporting(
+    settings: TracingSettings | None = None, *, flush_seconds: float = FLUSH_SECONDS
+) -> AsyncGenerator[None]:
     """Export spans while the block runs, if the environment names a collector.
 
     Raises Misconfigured for an exporter or a protocol that is not here.
@@ -128,7 +130,7 @@ async def exporting(settings: TracingSettings | None = None) -> AsyncGenerator[N
         yield
     finally:
         tracing.record_with(None)
-        await recorder.close(seconds=FLUSH_SECONDS)
+        await recorder.close(seconds=flush_seconds)
 
 
 def is_wanted(settings: TracingSettings) -> bool:
