@@ -43,9 +43,9 @@ class Subscription(Protocol):
         """
 
     async def commit(self, records: Sequence[Record]) -> None:
-        """Remember, durably, that the group is done with these and everything before them.
+        """Remember, beyond the end of the process, that the group is done with these and all before.
 
-        Never moves backwards. Raises Retry when this member lost its place: then another member
+        A loss of power may take the last of it back: then they are read again. Never moves backwards. Raises Retry when this member lost its place: then another member
         reads these records again.
         """
 
