@@ -137,19 +137,15 @@ class Span:
         self._outer: Span | None = None
         self.traceparent = ""
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether somebody will see it: else there is no need to find out what to note."""
+        return self._recording is not None
+
     def __enter__(self) -> Self:
         """Begin, below the parent; without one a new trace."""
+        self.begin()
         self._outer = _span.get()
-        remote = self._parent != HERE
-        parent = valid(self._parent) if remote else current()
-        if _recorder is None:
-            self.traceparent = parent or _new()
-        else:
-            self._recording = _recorder.begin(
-                _service.get(), self._name, self._kind, parent=parent, remote=remote
-            )
-            self.traceparent = self._recording.traceparent
-            self.note(**self._attributes)
         _span.set(self)
         return self
 
@@ -160,6 +156,23 @@ class Span:
         _span.set(self._outer)
         if error is not None:
             self.fail(type(error).__name__)
+        self.end()
+
+    def begin(self) -> None:
+        """Begin, below the parent; nothing that is done here belongs to it."""
+        remote = self._parent != HERE
+        parent = valid(self._parent) if remote else current()
+        if _recorder is None:
+            self.traceparent = parent or _new()
+        else:
+            self._recording = _recorder.begin(
+                _service.get(), self._name, self._kind, parent=parent, remote=remote
+            )
+            self.traceparent = self._recording.traceparent
+            self.note(**self._attributes)
+
+    def end(self) -> None:
+        """End now."""
         if self._recording is not None:
             self._recording.end()
 
@@ -192,6 +205,18 @@ def span(
     `parent`: a `traceparent` that came with the work; None, or one that is none, begins a new trace.
     """
     return Span(name, kind, parent, attributes)
+
+
+def begun(
+    name: str, *, kind: Kind = Kind.INTERNAL, parent: str | None = HERE, **attributes: Value
+) -> Span:
+    """Return a span that has begun and is not entered: for work that callbacks go on with.
+
+    Whoever goes on names its `traceparent`; whoever is done says `end()`.
+    """
+    one = Span(name, kind, parent, attributes)
+    one.begin()
+    return one
 
 
 def current() -> str | None:

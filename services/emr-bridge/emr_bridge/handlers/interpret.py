@@ -5,7 +5,7 @@ appends the events says in the row that it is done.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,20 +13,15 @@ from uuid import UUID
 import structlog
 from sqlalchemy import RowMapping
 
-from common import outbox
+from common import outbox, tracing
 from common.database import Transaction
-from common.events.emr import (
-    CancellationSubmitted,
-    EmrEvent,
-    MessageReceived,
-    ReferralSubmitted,
-    ReviewRequested,
-)
+from common.events.emr import EmrEvent, MessageReceived, ReviewRequested
 from common.sealing import Sealer
 from emr_bridge.domain.link import Link
 from emr_bridge.domain.message import State
 from emr_bridge.formats.hl7v2 import interpret as hl7
 from emr_bridge.formats.hl7v2.header import read_header
+from emr_bridge.formats.hl7v2.interpret.overrides import NONE, Overrides
 from emr_bridge.formats.hl7v2.interpret.reading import (
     CancellationAsked,
     Doubtful,
@@ -34,6 +29,7 @@ from emr_bridge.formats.hl7v2.interpret.reading import (
     Requested,
 )
 from emr_bridge.formats.hl7v2.reader import read
+from emr_bridge.handlers.facts import Read, facts
 from emr_bridge.handlers.receive import seal_context
 from emr_bridge.handlers.senders import senders_of
 from emr_bridge.store import messages
@@ -55,6 +51,7 @@ class Waiting:
     received_at: datetime
     link: Link | None
     link_at_door: str | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +62,8 @@ class Understood:
     reading: Reading | None
     """None for one that we do not take: it is only announced."""
     repairs: tuple[str, ...] = ()
+    traceparent: str | None = None
+    """Where the reading stands in the message's trace: what it asks for goes on from there."""
 
 
 async def waiting(tx: Transaction, *, sealer: Sealer) -> list[Waiting]:
@@ -87,6 +86,7 @@ async def waiting(tx: Transaction, *, sealer: Sealer) -> list[Waiting]:
             received_at=row["received_at"],
             link=senders.link_of(headers[row["id"]]),
             link_at_door=row["link_id"],
+            traceparent=row["traceparent"],
         )
         for row in rows
     ]
@@ -94,16 +94,32 @@ async def waiting(tx: Transaction, *, sealer: Sealer) -> list[Waiting]:
 
 def understand(message: Waiting) -> Understood:
     """Read one message; nothing in it can stop the others."""
+    with tracing.span("interpret message", parent=message.traceparent) as span:
+        found = _understand(message)
+        span.note(message_id=message.id, state=message.state.value)
+        return replace(found, traceparent=span.traceparent)
+
+
+def _understand(message: Waiting) -> Understood:
     if message.state is not State.RECEIVED:
         return Understood(message, None)
     if message.link is None:
         return Understood(message, Doubtful("unknown_sender"))
     try:
         parsed = read(message.raw, default_charset=message.link.charset)
-        return Understood(message, hl7.interpret(parsed), parsed.repairs)
+        reading = hl7.interpret(parsed, _overrides(message.link))
+        amiss = () if isinstance(reading, Doubtful | CancellationAsked) else reading.found.findings
+        return Understood(message, reading, (*parsed.repairs, *amiss))
     except Exception as error:
         log.warning("interpretation_failed", message_id=str(message.id), exc_info=error)
         return Understood(message, Doubtful("interpretation_failed"))
+
+
+def _overrides(link: Link) -> Overrides:
+    dialect = link.dialect
+    if not (dialect.overrides or dialect.code_sets):
+        return NONE
+    return Overrides.parse(dialect.overrides, dialect.code_sets)
 
 
 async def record(
@@ -122,7 +138,9 @@ async def record(
     await messages.finish(tx, [one.values for one in records if one.values])
     await messages.mark_announced(tx, [one.message.id for one in records if not one.values])
     await messages.correlate(tx, [c for one in records if (c := one.correlation)], now=now)
-    await outbox.append_all(tx, [event for one in records for event in one.events], now=now)
+    told = [(event, one.traceparent) for one in records for event in one.events]
+    traces = [trace for _, trace in told]
+    await outbox.append_all(tx, [event for event, _ in told], traces=traces, now=now)
     for one in records:
         _note(one)
 
@@ -135,14 +153,16 @@ class Record:
     values: dict[str, Any]
     events: list[EmrEvent]
     correlation: Correlation | None
+    traceparent: str | None
 
 
 def _record(found: Understood, row: RowMapping, sealer: Sealer, now: datetime) -> Record:
     message, link = found.message, found.message.link
     events: list[EmrEvent] = [] if row["announced"] else [_received(message)]
     if found.reading is None or row["state"] != State.RECEIVED:
-        return Record(message, {}, events, None)
-    event = _event(message, found.reading, sealer, now)
+        return Record(message, {}, events, None, found.traceparent)
+    told = facts(_read(found), found.reading, sealer=sealer, now=now)
+    event = told[-1]
     doubt = event.reason if isinstance(event, ReviewRequested) else None
     values: dict[str, Any] = {
         "of": message.id,
@@ -157,7 +177,20 @@ def _record(found: Understood, row: RowMapping, sealer: Sealer, now: datetime) -
     correlation = None
     if link is not None and isinstance(found.reading, Requested):
         correlation = _correlation(message, found.reading, link, sealer)
-    return Record(message, values, [*events, event], correlation)
+    return Record(message, values, [*events, *told], correlation, found.traceparent)
+
+
+def _read(found: Understood) -> Read:
+    message, link = found.message, found.message.link
+    return Read(
+        message_id=message.id,
+        sender=message.sender,
+        message_type=message.message_type,
+        received_at=message.received_at,
+        clinic_id=link.clinic_id if link else None,
+        link_id=link.id if link else None,
+        repairs=found.repairs,
+    )
 
 
 def correlation_context(message_id: UUID) -> str:
@@ -175,25 +208,6 @@ def _received(message: Waiting) -> MessageReceived:
         message_type=message.message_type,
         control_id=message.control_id,
     )
-
-
-def _event(message: Waiting, reading: Reading, sealer: Sealer, now: datetime) -> EmrEvent:
-    link = message.link
-    about: dict[str, Any] = {
-        "occurred_at": now,
-        "message_id": message.id,
-        "sender": message.sender,
-        "clinic_id": link.clinic_id if link else None,
-    }
-    if isinstance(reading, CancellationAsked):
-        return CancellationSubmitted(**about, external_id=reading.external_id)
-    about["message_type"] = message.message_type
-    if isinstance(reading, Doubtful):
-        return ReviewRequested(**about, reason=reading.reason)
-    event = ReferralSubmitted(**about, link_id=link.id if link else None)
-    known = {"clinic_id": about["clinic_id"], "received_at": message.received_at}
-    submission = reading.submission.model_copy(update=known)
-    return event.model_copy(update={"sealed": event.with_sealed(sealer, submission).sealed})
 
 
 def _correlation(message: Waiting, reading: Requested, link: Link, sealer: Sealer) -> Correlation:
@@ -217,4 +231,5 @@ def _note(written: Record) -> None:
         message_type=message.message_type,
         state=values.get("state", message.state).value,
         reason=values.get("reason"),
+        trace_id=tracing.trace_id_of(written.traceparent),
     )

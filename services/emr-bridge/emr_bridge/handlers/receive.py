@@ -43,8 +43,9 @@ def prepare(
     sealer: Sealer,
     now: datetime,
     refusal: Refusal | None = None,
+    trace: str | None = None,
 ) -> NewMessage:
-    """Return the row of a message and the answer in it, decided from MSH alone.
+    """Return the row of a message and the answer in it, decided from MSH alone; `trace` is its own.
 
     With a `refusal` the message is kept beside another that has its control id.
     """
@@ -69,11 +70,17 @@ def prepare(
         reason=f"hl7_{refusal.error}" if refusal else None,
         ack=b"" if state is State.IGNORED else _answer(header, refusal, now),
         received_at=now,
+        traceparent=trace,
     )
 
 
 async def receive(
-    tx: Transaction, raws: Sequence[bytes], *, sealer: Sealer, now: datetime
+    tx: Transaction,
+    raws: Sequence[bytes],
+    *,
+    traces: Sequence[str | None] = (),
+    sealer: Sealer,
+    now: datetime,
 ) -> list[Outcome]:
     """Keep messages; return the answer of each, to be sent only after the commit.
 
@@ -81,10 +88,18 @@ async def receive(
     same key with other bytes is kept beside it and answered AE (205).
     """
     senders = await senders_of(tx, map(read_header, raws))
-    rows = [prepare(raw, senders, sealer=sealer, now=now) for raw in raws]
+    of = zip(raws, traces or [None] * len(raws), strict=True)
+    rows = [prepare(raw, senders, sealer=sealer, now=now, trace=trace) for raw, trace in of]
     outcomes = await _keep(tx, rows)
     again = {
-        row.id: prepare(raw, senders, sealer=sealer, now=now, refusal=ack.REUSED_CONTROL_ID)
+        row.id: prepare(
+            raw,
+            senders,
+            sealer=sealer,
+            now=now,
+            refusal=ack.REUSED_CONTROL_ID,
+            trace=row.traceparent,
+        )
         for raw, row in zip(raws, rows, strict=True)
         if row.id not in outcomes
     }

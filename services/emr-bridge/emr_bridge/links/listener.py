@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from common import metrics
+from common import metrics, tracing
 from common.errors import Retry
 from common.service import Runtime
+from common.tracing import Kind, Span
 from emr_bridge.formats.hl7v2.ack import code_of
 from emr_bridge.handlers import receive
 from emr_bridge.handlers.receive import Outcome
@@ -75,7 +76,11 @@ class Listener:
 
     def take(self, message: bytes, answered: AnswerTo) -> None:
         """Prepare a message at once, while others are committed; keep it with the next batch."""
-        self._batches.put(self._prepared(message), answered)
+        span = tracing.begun("receive message", kind=Kind.SERVER, parent=None)
+        arrival = self._prepared(message, span.traceparent)
+        self._batches.put(
+            arrival, _ending(span, arrival.row, answered) if span.is_recorded else answered
+        )
 
     def refuse_oversized(self, head: bytes) -> bytes:
         """Answer a message that is too large to be kept."""
@@ -83,26 +88,33 @@ class Listener:
         self._note([Outcome(answer)])
         return answer
 
-    def _prepared(self, raw: bytes) -> Arrival:
+    def _prepared(self, raw: bytes, trace: str | None) -> Arrival:
         runtime, senders = self._runtime, self._senders
-        row = receive.prepare(raw, senders, sealer=runtime.sealer, now=runtime.clock())
+        now = runtime.clock()
+        row = receive.prepare(raw, senders, sealer=runtime.sealer, now=now, trace=trace)
         return Arrival(raw, row, senders)
 
     async def _keep(self, batch: Sequence[Arrival]) -> list[Outcome]:
         """Commit a batch: in one statement what is new, in a transaction what is not."""
-        now_known = [a if a.senders is self._senders else self._prepared(a.raw) for a in batch]
+        now_known = [
+            a if a.senders is self._senders else self._prepared(a.raw, a.row.traceparent)
+            for a in batch
+        ]
         rows = [arrival.row for arrival in now_known]
         left = await self._arrivals.add(rows, revision=self._revision())
         if not left:
             return [Outcome(row.ack or None, row) for row in rows]
-        outcomes = iter(await self._keep_rest([a.raw for a in now_known if a.row.id in left]))
+        outcomes = iter(await self._keep_rest([a for a in now_known if a.row.id in left]))
         return [next(outcomes) if row.id in left else Outcome(row.ack or None, row) for row in rows]
 
-    async def _keep_rest(self, raws: Sequence[bytes]) -> list[Outcome]:
+    async def _keep_rest(self, rest: Sequence[Arrival]) -> list[Outcome]:
         """Keep what is not new, or whose links may have changed; then know the links as they are."""
-        runtime = self._runtime
+        runtime, now = self._runtime, self._runtime.clock()
+        raws, traces = [a.raw for a in rest], [a.row.traceparent for a in rest]
         async with runtime.db.begin() as tx:
-            outcomes = await receive.receive(tx, raws, sealer=runtime.sealer, now=runtime.clock())
+            outcomes = await receive.receive(
+                tx, raws, traces=traces, sealer=runtime.sealer, now=now
+            )
             if self._revision() != await links.revision(tx):
                 self._senders = await all_senders(tx)
                 self._fresh_until = asyncio.get_running_loop().time() + FRESH_SECONDS
@@ -125,3 +137,17 @@ class Listener:
         for state, count in Counter(row.state for row in rows).items():
             metrics.messages_received.labels("mllp", state.value).inc(count)
             log.info("messages_stored", state=state.value, count=count)
+
+
+def _ending(span: Span, row: NewMessage, answered: AnswerTo) -> AnswerTo:
+    """Return what answers and then ends the message's span."""
+
+    def answer(given: bytes | None) -> None:
+        try:
+            answered(given)
+        finally:
+            code = code_of(given) if given else None
+            span.note(message_id=row.id, link=row.link_id, size=row.size, acknowledgement=code)
+            span.end()
+
+    return answer

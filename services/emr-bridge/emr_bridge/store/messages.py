@@ -33,6 +33,7 @@ READ = (
     messages.c.state,
     messages.c.announced,
     messages.c.received_at,
+    messages.c.traceparent,
 )
 """What reading and announcing a message takes."""
 
@@ -55,6 +56,7 @@ class NewMessage:
     reason: str | None
     ack: bytes
     received_at: datetime
+    traceparent: str | None
 
 
 @dataclass(frozen=True, slots=True)

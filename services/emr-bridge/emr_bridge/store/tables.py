@@ -73,6 +73,7 @@ messages = Table(
     Column("received_at", UtcDateTime, nullable=False),
     Column("interpreted_at", UtcDateTime),
     Column("announced", Boolean, nullable=False, server_default=true()),
+    Column("traceparent", String(55)),
     Index("ix_messages_state_id", "state", "id"),
     Index("ix_messages_message_type_id", "message_type", "id"),
 )
@@ -135,6 +136,7 @@ outbound = Table(
     Column("lease_token", Uuid),
     Column("created_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
+    Column("traceparent", String(55)),
     UniqueConstraint("delivery_id", "part"),
     Index("ix_outbound_link_id_state_id", "link_id", "state", "id"),
     Index("ix_outbound_referral_id_state", "referral_id", "state"),
