@@ -17,7 +17,7 @@ import notifications.settings
 from common.events import schemas
 from common.events.registry import TYPES
 from common.settings import SharedSettings, TracingSettings
-from embedded import asyncapi, hl7_page
+from embedded import asyncapi, hl7_page, hl7_sent
 from embedded.settings import Settings
 from embedded.system import Overrides, compose
 from intake.domain import diagram
@@ -41,6 +41,7 @@ def generated() -> Iterator[tuple[str, str]]:
     yield "state-machine.md", machine_page()
     yield "events.md", events_page()
     yield "hl7v2.md", hl7_page.page()
+    yield "hl7v2-sent.md", hl7_sent.page()
     yield "asyncapi.yaml", asyncapi.page()
     with tempfile.TemporaryDirectory() as folder:
         shared = SharedSettings(data_dir=Path(folder))

@@ -1,5 +1,6 @@
 """Puts the service together from settings and a runtime."""
 
+import ssl
 from datetime import timedelta
 
 from common import gauges, metrics
@@ -11,17 +12,15 @@ from common.worker import Worker
 from emr_bridge import consumers
 from emr_bridge.api import create
 from emr_bridge.domain.link import Link
+from emr_bridge.domain.outgoing import Us
 from emr_bridge.links.listener import Listener
 from emr_bridge.ports import Outbound
 from emr_bridge.settings import Settings
 from emr_bridge.store import gauges as own_gauges
 from emr_bridge.transports.connection import Limits
-from emr_bridge.transports.mllp_client import Client, Patience
+from emr_bridge.transports.mllp_client import Address, Client, Patience, Unasked
 from emr_bridge.workers.interpreter import interpreter
 from emr_bridge.workers.sender import Sender
-
-LEASE_MARGIN = timedelta(seconds=15)
-"""How much longer a link is held than an exchange can take."""
 
 
 def build(settings: Settings, runtime: Runtime) -> Service:
@@ -76,14 +75,36 @@ def limits_of(settings: Settings) -> Limits:
 def sender_of(settings: Settings, runtime: Runtime) -> Sender:
     """Return the loop that sends, over MLLP."""
     patience = Patience(settings.connect_seconds, settings.answer_seconds)
-    longest = timedelta(seconds=settings.connect_seconds + settings.answer_seconds)
 
-    def connect(link: Link) -> Outbound:
-        return Client(link.host or "", link.port or 0, patience)
+    def connect(link: Link, unasked: Unasked) -> Outbound:
+        tls = outbound_tls(settings) if link.dialect.tls else None
+        return Client(Address(link.host or "", link.port or 0, tls), patience, unasked)
 
     return Sender(
         runtime=runtime,
         connect=connect,
-        own=(settings.sending_application, settings.sending_facility),
-        lease=longest + LEASE_MARGIN,
+        us=us_of(settings),
+        application_wait=timedelta(seconds=settings.application_answer_seconds),
     )
+
+
+def us_of(settings: Settings) -> Us:
+    """Return how we call ourselves in messages."""
+    return Us(
+        application=settings.sending_application,
+        facility=settings.sending_facility,
+        name=settings.pharmacy_name,
+        phone=settings.pharmacy_phone,
+        fax=settings.pharmacy_fax,
+        npi=settings.pharmacy_npi,
+    )
+
+
+def outbound_tls(settings: Settings) -> ssl.SSLContext:
+    """Return what we show to an EMR and whom we trust (TLS 1.2 and later)."""
+    trusted = settings.sending_tls_trusted
+    context = ssl.create_default_context(cafile=str(trusted) if trusted else None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.sending_tls_certificate is not None:
+        context.load_cert_chain(settings.sending_tls_certificate, settings.sending_tls_key)
+    return context

@@ -2,7 +2,7 @@
 
 from common.events.clinic import ClinicChanged
 from common.events.notification import EmrDeliveryRequested, EmrDeliveryWithdrawn
-from common.events.referral import ReferralReceived
+from common.events.referral import CancellationRequested, ReferralReceived
 from common.verdicts import Handlers
 from emr_bridge.handlers import follow, request
 
@@ -11,6 +11,7 @@ TOPICS = ("clinic.events", "referral.events", "notification.events")
 HANDLERS: Handlers = {
     ClinicChanged: follow.clinic_changed,
     ReferralReceived: follow.referral_received,
+    CancellationRequested: follow.cancellation_requested,
     EmrDeliveryRequested: request.request_delivery,
     EmrDeliveryWithdrawn: request.withdraw,
 }

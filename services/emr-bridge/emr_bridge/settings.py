@@ -1,5 +1,7 @@
 """Settings of emr-bridge (EMR_BRIDGE_…), read once at start. Every default works embedded."""
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -31,5 +33,25 @@ class Settings(ServiceSettings):
     )
     connect_seconds: float = Field(default=10.0, gt=0, description="Wait for an EMR's connection.")
     answer_seconds: float = Field(default=30.0, gt=0, description="Wait for an EMR's ACK.")
+    application_answer_seconds: float = Field(
+        default=600.0,
+        gt=0,
+        description="Wait for the application's answer (AA) after CA, where a link asks for it.",
+    )
     sending_application: str = Field(default="REFERRALLOOP", description="Our MSH-3.")
     sending_facility: str = Field(default="PHARMACY", description="Our MSH-4.")
+    sending_tls_certificate: Path | None = Field(
+        default=None, description="Certificate (PEM) that we show to EMRs over TLS."
+    )
+    sending_tls_key: Path | None = Field(
+        default=None, description="Its private key, where the certificate's file does not hold it."
+    )
+    sending_tls_trusted: Path | None = Field(
+        default=None, description="Authorities (PEM) that EMRs' certificates must come from."
+    )
+    pharmacy_name: str = Field(
+        default="Specialty Pharmacy", description="Who was referred to (PRD-2 of RRI, letters)."
+    )
+    pharmacy_phone: str | None = Field(default=None, description="Our phone number in PRD-5.")
+    pharmacy_fax: str | None = Field(default=None, description="Our fax number in PRD-5.")
+    pharmacy_npi: str | None = Field(default=None, description="Our NPI in PRD-7.")

@@ -11,7 +11,7 @@ from common.events.referral import ReferralReceived
 from emr_bridge.api import create
 from emr_bridge.handlers import follow
 from emr_bridge.handlers.receive import receive
-from emr_bridge.store import links
+from emr_bridge.store import condition, links
 from emr_bridge.store.tables import messages
 from emr_bridge.workers.interpreter import interpret_next
 
@@ -111,7 +111,7 @@ async def test_links_tell_their_state_and_what_waits(runtime, client):
     async with runtime.db.begin() as tx:
         await links.replace(tx, CLINIC, [up, down, inbound, gone])
         await links.replace(tx, CLINIC, [up, down, inbound])
-        await links.note_down(tx, down.id, "refused", now=runtime.clock())
+        await condition.note_down(tx, down.id, "refused", now=runtime.clock())
     await ask(runtime)
     first_asked = runtime.clock()
     runtime.clock.advance(timedelta(minutes=1))

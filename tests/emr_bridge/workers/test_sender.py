@@ -25,7 +25,7 @@ from emr_bridge.store import links
 from emr_bridge.store.messages import attach_referral
 from emr_bridge.store.tables import links as links_table
 from emr_bridge.store.tables import messages, outbound, outbound_attempts
-from emr_bridge.transports.mllp_client import Client, Patience
+from emr_bridge.transports.mllp_client import Address, Client, Patience
 from emr_bridge.workers.interpreter import interpret_next
 from emr_bridge.workers.sender import Sender
 from simulators.emr import EmrServer, accept, drop, reject, silent, slow, wrong_id
@@ -45,9 +45,9 @@ def sender_for(runtime, *, answer_seconds=0.3) -> Sender:
     patience = Patience(connect_seconds=5, answer_seconds=answer_seconds)
     return Sender(
         runtime=runtime,
-        connect=lambda link: Client(link.host or "", link.port or 0, patience),
-        own=("REFERRALLOOP", "PHARMACY"),
-        lease=timedelta(seconds=60),
+        connect=lambda link, unasked: Client(
+            Address(link.host or "", link.port or 0), patience, unasked
+        ),
         jitter=lambda: 0.0,
     )
 
@@ -208,7 +208,7 @@ async def test_when_the_report_is_refused_its_booking_is_not_sent(runtime, emr, 
     await ask(runtime, notice="referral_scheduled", appointment=booked)
     await go(sender)
     assert len(emr.received) == 1
-    assert [row["state"] for row in await rows_of(runtime, outbound)] == ["refused", "given_up"]
+    assert [row["state"] for row in await rows_of(runtime, outbound)] == ["parked", "given_up"]
 
 
 async def test_a_refused_booking_changes_nothing_about_the_delivery(runtime, emr, sender):
@@ -219,7 +219,7 @@ async def test_a_refused_booking_changes_nothing_about_the_delivery(runtime, emr
     await go(sender)
     (event,) = await events(runtime)
     assert isinstance(event, MessageDelivered)
-    assert [row["state"] for row in await rows_of(runtime, outbound)] == ["delivered", "refused"]
+    assert [row["state"] for row in await rows_of(runtime, outbound)] == ["delivered", "parked"]
 
 
 async def test_a_refusal_of_content_is_told_with_its_codes_and_others_go_on(runtime, emr, sender):
@@ -410,7 +410,7 @@ async def test_a_record_of_a_lost_lease_changes_nothing(runtime, emr, sender, cl
 async def test_a_delivery_that_waits_is_withdrawn_at_once(runtime, emr, sender):
     await linked(runtime, emr)
     booked = Appointment(id=uuid4(), kind="delivery", starts_at=runtime.clock())
-    asked = await ask(runtime, appointment=booked)
+    asked = await ask(runtime, notice="referral_scheduled", appointment=booked)
     await take_back(runtime, asked)
     await take_back(runtime, asked)
     await go(sender)
@@ -558,7 +558,7 @@ async def test_the_loop_sends_what_comes_and_stops_with_its_exchange_ended(runti
 
 
 async def test_trouble_on_one_link_is_logged_and_the_loop_goes_on(runtime, emr):
-    def refuse(link):
+    def refuse(link, unasked):
         raise ValueError("no such transport")
 
     sender = replace(sender_for(runtime), connect=refuse)

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from common.database import Transaction
 from common.events.clinic import ClinicChanged
-from common.events.referral import ReferralReceived
+from common.events.referral import CancellationRequested, ReferralReceived
 from emr_bridge.domain.link import Link, link_id
-from emr_bridge.store import links, messages
+from emr_bridge.store import links, messages, sources
 
 
 async def clinic_changed(tx: Transaction, event: ClinicChanged, now: datetime) -> None:
@@ -36,3 +36,11 @@ async def referral_received(tx: Transaction, event: ReferralReceived, now: datet
     del now  # nothing that happens here has a time
     if event.source_message_id is not None:
         await messages.attach_referral(tx, event.source_message_id, event.referral_id)
+
+
+async def cancellation_requested(
+    tx: Transaction, event: CancellationRequested, now: datetime
+) -> None:
+    """Remember that the clinic asked to cancel: a cancellation is then told as its confirmation."""
+    del now  # nothing that happens here has a time
+    await sources.note_cancel_asked(tx, event.referral_id)

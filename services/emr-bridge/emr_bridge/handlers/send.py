@@ -1,7 +1,6 @@
 """Before a message is sent: choose it, build it once, note the attempt."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,14 +14,26 @@ from common.events.notification import EmrDeliveryRequested, NoticeContent
 from common.ids import new_id
 from common.sealing import Sealer
 from emr_bridge.domain.link import Link
-from emr_bridge.domain.outgoing import APPOINTMENT, Outgoing, OutState
+from emr_bridge.domain.outgoing import APPOINTMENT, Outgoing, OutState, Us
 from emr_bridge.domain.redelivery import is_exhausted
 from emr_bridge.formats.hl7v2.ack import control_id_of
-from emr_bridge.formats.hl7v2.builders import report, schedule
+from emr_bridge.formats.hl7v2.builders import booking, build_report
+from emr_bridge.formats.hl7v2.header import read_header
+from emr_bridge.formats.hl7v2.source import Original, source_of
+from emr_bridge.handlers.attempt import Attempt
 from emr_bridge.handlers.interpret import correlation_context
-from emr_bridge.handlers.outcome import end
-from emr_bridge.store import links, messages, outbound
-from emr_bridge.store.messages import Correlation
+from emr_bridge.handlers.outcome import age, end
+from emr_bridge.handlers.receive import seal_context as received_context
+from emr_bridge.store import links, messages, outbound, sources
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A link that this process holds for sending, by a token; and how we call ourselves."""
+
+    link_id: str
+    token: UUID
+    us: Us
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,31 +44,18 @@ class Due:
     link: Link
     message: bytes | None
     outgoing: Outgoing | None
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One attempt that has begun: nothing about it may be chosen any more."""
-
-    id: UUID
-    row: RowMapping
-    message: bytes
-
-    @property
-    def control_id(self) -> str:
-        """MSH-10, the same at every attempt."""
-        return str(self.row["control_id"])
+    original: Original | None = None
 
 
 async def next_due(
-    tx: Transaction, link_id: str, *, own: Sequence[str], sealer: Sealer, now: datetime
+    tx: Transaction, serving: Serving, *, sealer: Sealer, now: datetime
 ) -> Due | None:
     """Return what to send next over a link; messages that must end without a try are ended."""
-    while row := await outbound.next_due(tx, link_id, now):
-        link = await links.sendable(tx, link_id)
+    while row := await outbound.next_due(tx, serving.link_id, serving.token, now):
+        link = await links.sendable(tx, serving.link_id)
         final = _final(row, link, now)
         if final is None and link is not None:
-            return await _due(tx, row, link, own=own, sealer=sealer, now=now)
+            return await _due(tx, row, link, us=serving.us, sealer=sealer, now=now)
         await end(tx, row, final or OutState.NO_LINK, None, now=now)
     return None
 
@@ -68,10 +66,9 @@ def build(due: Due) -> bytes:
         return due.message
     if due.outgoing is None:
         raise SetAside("unbuildable")
-    appointment = due.outgoing.request.appointment
-    if due.row["part"] == APPOINTMENT and appointment is not None:
-        return schedule(due.outgoing, appointment)
-    return report(due.outgoing)
+    source = source_of(due.original) if due.original else None
+    outgoing = replace(due.outgoing, source=source)
+    return booking(outgoing) if due.row["part"] == APPOINTMENT else build_report(outgoing)
 
 
 async def begin(
@@ -80,14 +77,13 @@ async def begin(
     """Store the bytes and the attempt before anything is sent; None when it was withdrawn."""
     row = due.row
     number = row["attempts"] + 1
-    values: dict[str, Any] = {
-        "state": OutState.SENDING,
-        "attempts": number,
-        "lease_token": token,
-        "control_id": control_id_of(row["id"]),
-    }
+    values: dict[str, Any] = {"state": OutState.SENDING, "attempts": number, "lease_token": token}
     if due.message is None:
-        values["message"] = sealer.seal_bytes(message, seal_context(row["id"]))
+        values |= {
+            "control_id": control_id_of(row["id"]),
+            "message_type": read_header(message).message_type[:20],
+            "message": sealer.seal_bytes(message, seal_context(row["id"])),
+        }
     if not await outbound.write(tx, row, values, state=row["state"]):
         return None
     attempt = {
@@ -98,7 +94,7 @@ async def begin(
         "started_at": now,
     }
     await outbound.begin_attempt(tx, attempt)
-    return Attempt(attempt["id"], await outbound.get(tx, row["id"]), message)
+    return Attempt(attempt["id"], await outbound.get(tx, row["id"]), due.link, message)
 
 
 async def cannot_build(tx: Transaction, due: Due, error: SetAside, *, now: datetime) -> None:
@@ -117,7 +113,7 @@ def _final(row: RowMapping, link: Link | None, now: datetime) -> OutState | None
         return OutState.WITHDRAWN
     if link is None:
         return OutState.NO_LINK
-    spent = is_exhausted(row["tries"], now - row["created_at"])
+    spent = is_exhausted(row["tries"], age(row, now))
     return OutState.UNREACHABLE if spent else None
 
 
@@ -126,7 +122,7 @@ async def _due(
     row: RowMapping,
     link: Link,
     *,
-    own: Sequence[str],
+    us: Us,
     sealer: Sealer,
     now: datetime,
 ) -> Due:
@@ -137,14 +133,21 @@ async def _due(
     content = request.unsealed(sealer, NoticeContent)
     if content is None:
         return Due(row, link, None, None)
-    control_id = control_id_of(row["id"])
-    outgoing = Outgoing(control_id, now, (own[0], own[1]), link, request, content)
-    correlation = await messages.correlation_of(tx, row["referral_id"])
-    return Due(row, link, None, _as_sent(outgoing, correlation, sealer))
+    outgoing = Outgoing(control_id_of(row["id"]), now, us, link, request, content)
+    outgoing = await _with_echo(tx, row, outgoing, sealer)
+    return Due(row, link, None, outgoing, await _original(tx, row, link, sealer))
 
 
-def _as_sent(outgoing: Outgoing, correlation: Correlation | None, sealer: Sealer) -> Outgoing:
+async def _with_echo(
+    tx: Transaction, row: RowMapping, outgoing: Outgoing, sealer: Sealer
+) -> Outgoing:
     """Add what is echoed; a message from before providers were kept has none."""
+    booked = await outbound.booked_before(tx, row)
+    appointment = outgoing.request.appointment
+    if booked and appointment and booked["id"] == str(appointment.id):
+        before = datetime.fromisoformat(booked["starts_at"])
+        outgoing = replace(outgoing, booked_before=before)
+    correlation = await messages.correlation_of(tx, row["referral_id"])
     if correlation is None:
         return outgoing
     context = correlation_context(correlation.message_id)
@@ -157,3 +160,14 @@ def _as_sent(outgoing: Outgoing, correlation: Correlation | None, sealer: Sealer
         patient_ids=ids.decode(),
         provider=provider.decode(),
     )
+
+
+async def _original(
+    tx: Transaction, row: RowMapping, link: Link, sealer: Sealer
+) -> Original | None:
+    """Return the message that the referral came by, where the profile answers it."""
+    found = await sources.of_referral(tx, row["referral_id"])
+    if found is None or link.dialect.profile not in sources.ANSWERING:
+        return None
+    raw = sealer.unseal_bytes(found["raw"], received_context(found["id"]))
+    return Original(raw, link.charset, cancel_asked=found["cancel_asked"])

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, insert, select, update
 
-from common.database import Transaction, UtcDateTime, insert_new
+from common.database import Transaction, insert_new
 from common.events.clinic import Hl7Dialect
 from emr_bridge.domain.link import Link
 from emr_bridge.store.tables import links, links_revision
@@ -91,54 +89,3 @@ def as_link(row: RowMapping) -> Link:
 def _values(link: Link) -> dict[str, Any]:
     own = {"sender_key": link.sender_key, "active": True}
     return asdict(link) | {"dialect": link.dialect.model_dump(mode="json")} | own
-
-
-async def note_up(tx: Transaction, link_id: str) -> None:
-    """Note that the far side answered."""
-    well = {"failures": 0, "down_since": None, "next_attempt_at": None, "last_error": None}
-    await tx.execute(update(links).where(links.c.id == link_id).values(well))
-
-
-async def note_trouble(tx: Transaction, link_id: str, error: str) -> None:
-    """Note that the far side was reached but did not answer."""
-    await tx.execute(update(links).where(links.c.id == link_id).values(last_error=error))
-
-
-async def note_down(tx: Transaction, link_id: str, error: str, *, now: datetime) -> int:
-    """Note that the far side cannot be reached; return how often in a row."""
-    values = {
-        "failures": links.c.failures + 1,
-        "down_since": func.coalesce(links.c.down_since, bindparam("since", now, UtcDateTime)),
-        "last_error": error,
-    }
-    mine = update(links).where(links.c.id == link_id).values(values)
-    return int(await tx.scalar(mine.returning(links.c.failures)) or 1)
-
-
-async def rest_until(tx: Transaction, link_id: str, until: datetime) -> None:
-    """Leave a link alone until then."""
-    await tx.execute(update(links).where(links.c.id == link_id).values(next_attempt_at=until))
-
-
-async def is_resting(tx: Transaction, link_id: str, now: datetime) -> bool:
-    """Tell whether a link is to be left alone for now."""
-    resting = (links.c.id == link_id) & (links.c.next_attempt_at > now)
-    return await tx.scalar(select(links.c.id).where(resting)) is not None
-
-
-async def release_all(tx: Transaction) -> None:
-    """Let every link go: at the start of the only process that can have held one."""
-    await tx.execute(update(links).values(lease_token=None, leased_until=None))
-
-
-async def release(tx: Transaction, link_id: str, token: UUID) -> None:
-    """Let a link go, if it is still held by that token."""
-    mine = (links.c.id == link_id) & (links.c.lease_token == token)
-    await tx.execute(update(links).where(mine).values(lease_token=None, leased_until=None))
-
-
-async def hold_on(tx: Transaction, link_id: str, token: UUID, until: datetime) -> bool:
-    """Hold a link longer; False when another process holds it by now."""
-    mine = (links.c.id == link_id) & (links.c.lease_token == token)
-    held = await tx.execute(update(links).where(mine).values(leased_until=until))
-    return held.rowcount == 1

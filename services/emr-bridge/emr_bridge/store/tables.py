@@ -135,6 +135,7 @@ outbound = Table(
     Column("last_code", String(100)),
     Column("lease_token", Uuid),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("replayed_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
     Column("traceparent", String(55)),
     UniqueConstraint("delivery_id", "part"),

@@ -1,8 +1,11 @@
-"""MLLP over TCP, outbound: one destination, one message in flight, the connection kept."""
+"""MLLP over TCP or TLS, outbound: one destination, one message in flight, the connection kept.
+
+What arrives without being the awaited answer is handed over: an application may answer late.
+"""
 
 import asyncio
-from asyncio import StreamReader, StreamWriter
-from collections import deque
+import ssl
+from asyncio import Future, StreamReader, StreamWriter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +19,9 @@ log = structlog.get_logger()
 CHUNK = 64 * 1024
 LARGEST_ANSWER = 1024 * 1024
 
+IsAnswer = Callable[[bytes], bool]
+Unasked = Callable[[bytes], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -25,62 +31,102 @@ class Patience:
     answer_seconds: float = 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an EMR listens; `tls` is what we show and trust, None for plain MLLP."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+
+
+def pass_over(message: bytes) -> None:
+    """Note that something came that nobody waits for."""
+    log.warning("mllp_foreign_answer_ignored", size=len(message))
+
+
 class Client:
-    """Sends to one host and port; satisfies the Outbound port."""
+    """Sends to one address; satisfies the Outbound port."""
 
-    def __init__(self, host: str, port: int, patience: Patience) -> None:
+    def __init__(self, address: Address, patience: Patience, unasked: Unasked = pass_over) -> None:
         """Connect only when there is something to send."""
-        self._host = host
-        self._port = port
+        self._address = address
         self._patience = patience
-        self._streams: tuple[StreamReader, StreamWriter] | None = None
-        self._framer = Framer(max_bytes=LARGEST_ANSWER)
-        self._arrived: deque[bytes] = deque()
+        self._unasked = unasked
+        self._writer: StreamWriter | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._awaited: tuple[IsAnswer, Future[bytes]] | None = None
 
-    async def exchange(self, message: bytes, *, is_answer: Callable[[bytes], bool]) -> Exchange:
-        """Send, then wait for the answer; other messages meanwhile are passed over."""
+    async def exchange(self, message: bytes, *, is_answer: IsAnswer) -> Exchange:
+        """Send, then wait for the answer; other messages meanwhile are handed over."""
         try:
             async with asyncio.timeout(self._patience.connect_seconds):
-                reader, writer = await self._connected()
+                writer = await self._connected()
         except (OSError, TimeoutError) as error:
             self.close()
-            return NotSent("timeout" if isinstance(error, TimeoutError) else "refused")
+            return NotSent(_why_not_connected(error))
+        answer: Future[bytes] = asyncio.get_running_loop().create_future()
+        self._awaited = (is_answer, answer)
         try:
             async with asyncio.timeout(self._patience.answer_seconds):
                 writer.write(framed(message))
                 await writer.drain()
-                return Answered(await self._answer(reader, is_answer))
+                return Answered(await answer)
         except (OSError, EOFError, TimeoutError) as error:
             self.close()
             return Unanswered("timeout" if isinstance(error, TimeoutError) else "reset")
         except asyncio.CancelledError:
             self.close()
             raise
+        finally:
+            self._awaited = None
 
     def close(self) -> None:
         """Drop the connection, if there is one."""
-        if self._streams is not None:
-            self._streams[1].close()
-            self._streams = None
+        if self._listening is not None:
+            self._listening.cancel()
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = self._listening = None
 
-    async def _connected(self) -> tuple[StreamReader, StreamWriter]:
-        if self._streams and (self._streams[0].at_eof() or self._streams[1].is_closing()):
-            self.close()
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(self._host, self._port)
-            self._framer = Framer(max_bytes=LARGEST_ANSWER)
-            self._arrived.clear()
-        return self._streams
+    async def _connected(self) -> StreamWriter:
+        if self._writer is not None and not self._writer.is_closing():
+            return self._writer
+        self.close()
+        host, port, tls = self._address.host, self._address.port, self._address.tls
+        reader, writer = await asyncio.open_connection(host, port, ssl=tls)
+        listening = self._listen(reader, writer)
+        self._listening = asyncio.create_task(listening, name=f"mllp-answers:{host}:{port}")
+        self._writer = writer
+        return writer
 
-    async def _answer(self, reader: StreamReader, is_answer: Callable[[bytes], bool]) -> bytes:
-        while True:
-            while self._arrived:
-                candidate = self._arrived.popleft()
-                if is_answer(candidate):
-                    return candidate
-                log.warning("mllp_foreign_answer_ignored", size=len(candidate))
-            data = await reader.read(CHUNK)
-            if not data or self._framer.closed:
-                raise EOFError("the far side closed the link")
-            frames = [item for item in self._framer.feed(data) if isinstance(item, Frame)]
-            self._arrived.extend(frame.payload for frame in frames)
+    async def _listen(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Read what the far side says, until it closes: an idle connection's end is seen at once."""
+        framer = Framer(max_bytes=LARGEST_ANSWER)
+        try:
+            while not framer.closed and (data := await reader.read(CHUNK)):
+                for found in framer.feed(data):
+                    if isinstance(found, Frame):
+                        self._take(found.payload)
+        except OSError as error:
+            log.info("mllp_link_broken", reason=type(error).__name__)
+        writer.close()
+        self._break_off(EOFError("the far side closed the link"))
+
+    def _take(self, message: bytes) -> None:
+        if self._awaited is not None:
+            is_answer, answer = self._awaited
+            if not answer.done() and is_answer(message):
+                answer.set_result(message)
+                return
+        self._unasked(message)
+
+    def _break_off(self, error: Exception) -> None:
+        if self._awaited is not None and not self._awaited[1].done():
+            self._awaited[1].set_exception(error)
+
+
+def _why_not_connected(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    return "tls" if isinstance(error, ssl.SSLError) else "refused"

@@ -28,6 +28,7 @@ def upgrade() -> None:
         "outbound", sa.Column("revision", sa.Integer(), nullable=False, server_default="0")
     )
     op.add_column("outbound", sa.Column("application_answer", sa.LargeBinary(), nullable=True))
+    op.add_column("outbound", sa.Column("replayed_at", UtcDateTime, nullable=True))
     op.create_index("ix_outbound_state_id", "outbound", ["state", "id"])
     op.create_table(
         "outbound_revisions",
@@ -49,7 +50,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("outbound_revisions")
     op.drop_index("ix_outbound_state_id", table_name="outbound")
-    for column in ("application_answer", "revision", "message_type"):
+    for column in ("replayed_at", "application_answer", "revision", "message_type"):
         op.drop_column("outbound", column)
     op.drop_column("correlations", "cancel_asked")
     for column in ("last_answer", "answered_at", "circuit", "faults", "time_zone"):

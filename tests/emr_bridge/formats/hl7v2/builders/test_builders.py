@@ -1,30 +1,15 @@
 """What we send: valid by hl7apy for each kind of notice, the sender's numbers echoed byte for byte."""
 
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
-from uuid import UUID
-
 import pytest
 from hl7apy.core import Message
 from hl7apy.parser import parse_message
 from tests.emr_bridge.builders import link
+from tests.emr_bridge.outgoings import APPOINTMENT, REFERRAL, outgoing
 
-from common.events.notification import EmrDeliveryRequested, NoticeContent
 from common.events.people import PatientCard
-from common.events.referral import Appointment
-from emr_bridge.domain.outgoing import Outgoing
-from emr_bridge.formats.hl7v2.builders import Unbuildable, report, schedule
+from emr_bridge.formats.hl7v2.builders import Unbuildable, booking, build_report
 from emr_bridge.formats.hl7v2.builders.structure import validate
 from emr_bridge.formats.hl7v2.reader import read
-
-NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
-REFERRAL = UUID("0195a000-0000-7000-8000-000000000001")
-APPOINTMENT = Appointment(
-    id=UUID("0195a000-0000-7000-8000-000000000002"),
-    kind="delivery",
-    starts_at=NOW + timedelta(days=2),
-    ends_at=NOW + timedelta(days=2, hours=1),
-)
 
 NOTICES = [
     "referral_received",
@@ -44,51 +29,16 @@ NOTICES = [
 ]
 
 
-def outgoing(notice="referral_received", *, of=None, **values) -> Outgoing:
-    request = EmrDeliveryRequested(
-        occurred_at=NOW,
-        referral_id=REFERRAL,
-        clinic_id="north-clinic",
-        delivery_id=UUID(int=5),
-        notice_id=UUID(int=6),
-        notice=notice,
-        referral_code="R4K7QM",
-        referral_status="prior_authorization",
-        happened_at=NOW - timedelta(minutes=5),
-    )
-    content = NoticeContent(
-        addressed_to="Nora ZZTESTNURSE",
-        title="Prior authorization denied",
-        lines=("Step therapy | not met & more", "- send ^ labs", "", "Reply by 3 March"),
-        patient=PatientCard(
-            family_name="ZZTEST", given_names=("Anna", "M", "L"), birth_date=date(1980, 1, 2)
-        ),
-        appointment_place="12 Elm St, Portland",
-    )
-    given: dict[str, Any] = {
-        "control_id": "0" * 20,
-        "made_at": NOW,
-        "own": ("REFERRALLOOP", "PHARMACY"),
-        "link": link(),
-        "request": request,
-        "content": (of or content),
-        "placer": "PL-1^EPIC^1.2.3^ISO^^",
-        "patient_ids": "77^^^NORTH&1.2&ISO^MR~88^^^STATE^PI^^^",
-        "provider": "9^ZZDOC^Ann^^^^MD^^X&1.2&ISO~N^ZZDOC",
-    }
-    return Outgoing(**given | values)
-
-
 @pytest.mark.parametrize("notice", NOTICES)
 def test_every_notice_is_a_report_that_another_library_finds_valid(notice):
-    raw = report(outgoing(notice)).decode()
+    raw = build_report(outgoing(notice)).decode()
     parsed = parse_message(raw, find_groups=True)
     assert parsed.validate()
     assert parsed.msh.msh_9.value == "ORU^R01^ORU_R01"
 
 
 def test_a_report_says_what_happened_and_echoes_the_senders_numbers():
-    raw = report(outgoing())
+    raw = build_report(outgoing())
     message = read(raw)
     assert raw.decode().split("\r")[0] == (
         r"MSH|^~\&|REFERRALLOOP|PHARMACY|EPIC|NORTH|20260302150000+0000||ORU^R01^ORU_R01|"
@@ -102,7 +52,8 @@ def test_a_report_says_what_happened_and_echoes_the_senders_numbers():
         assert message.first(name).field(3) == f"{REFERRAL}^REFERRALLOOP"
     assert message.first("ORC").field(12) == "9^ZZDOC^Ann^^^^MD^^X&1.2&ISO~N^ZZDOC"
     assert message.first("OBR").field(16) == message.first("ORC").field(12)
-    status, *lines = message.all("OBX")
+    status, update, *lines = message.all("OBX")
+    assert update.value(5).components == ["referral_received", "Referral received", "L"]
     assert status.value(5).components == ["prior_authorization", "Prior authorization", "L"]
     assert [line.value(5).text() for line in lines] == [
         "To: Nora ZZTESTNURSE",
@@ -112,7 +63,7 @@ def test_a_report_says_what_happened_and_echoes_the_senders_numbers():
         "Reply by 3 March",
         "Referral code: R4K7QM",
     ]
-    assert [one.field(1) for one in message.all("OBX")] == [str(n) for n in range(1, 8)]
+    assert [one.field(1) for one in message.all("OBX")] == [str(n) for n in range(1, 9)]
 
 
 def test_without_a_correlation_the_notices_own_numbers_or_our_code_identify_the_patient():
@@ -121,11 +72,13 @@ def test_without_a_correlation_the_notices_own_numbers_or_our_code_identify_the_
         update={"patient": PatientCard(family_name="ZZTEST", identifiers=("9^9", "10"))}
     )
     bare = outgoing(placer="", patient_ids="")
-    assert read(report(bare)).first("PID").field(3) == "R4K7QM^^^REFERRALLOOP^PI"
-    assert read(report(bare)).first("ORC").field(2) == ""
-    numbers = read(report(outgoing(of=numbered, placer="", patient_ids=""))).first("PID").field(3)
+    assert read(build_report(bare)).first("PID").field(3) == "R4K7QM^^^REFERRALLOOP^PI"
+    assert read(build_report(bare)).first("ORC").field(2) == ""
+    numbers = (
+        read(build_report(outgoing(of=numbered, placer="", patient_ids=""))).first("PID").field(3)
+    )
     assert numbers == r"9\S\9~10"
-    assert read(report(outgoing(patient_ids="^^^X"))).first("PID").field(3) == "^^^X"
+    assert read(build_report(outgoing(patient_ids="^^^X"))).first("PID").field(3) == "^^^X"
 
 
 def test_the_links_charset_and_addresses_are_used():
@@ -133,7 +86,7 @@ def test_the_links_charset_and_addresses_are_used():
         update={"patient": PatientCard(family_name="ZZTEST\u00e9")}
     )
     latin = link(charset="8859/1", receiving_application="EMR", receiving_facility="IN")
-    raw = report(outgoing(of=content, link=latin))
+    raw = build_report(outgoing(of=content, link=latin))
     assert b"ZZTEST\xe9" in raw
     assert b"|EMR|IN|" in raw
     assert raw.split(b"\r")[0].endswith(b"|8859/1")
@@ -151,7 +104,7 @@ def test_the_links_charset_and_addresses_are_used():
 def test_an_appointment_is_a_booking_that_another_library_finds_valid(
     notice, trigger, status, action
 ):
-    raw = schedule(outgoing(notice), APPOINTMENT)
+    raw = booking(outgoing(notice, booked=APPOINTMENT))
     assert parse_message(raw.decode(), find_groups=True).validate()
     message = read(raw)
     assert message.first("MSH").field(9) == f"SIU^{trigger}^SIU_S12"
@@ -171,7 +124,7 @@ def test_an_appointment_is_a_booking_that_another_library_finds_valid(
 def test_a_booking_without_end_and_place_is_valid_too():
     content = outgoing().content.model_copy(update={"appointment_place": None})
     open_ended = APPOINTMENT.model_copy(update={"ends_at": None, "kind": "infusion"})
-    raw = schedule(outgoing("referral_scheduled", of=content), open_ended)
+    raw = booking(outgoing("referral_scheduled", of=content, booked=open_ended))
     assert parse_message(raw.decode(), find_groups=True).validate()
     assert not read(raw).all("AIL")
 

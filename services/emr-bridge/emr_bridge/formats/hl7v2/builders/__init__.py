@@ -1,7 +1,7 @@
 """Messages to EMRs, built and validated with hl7apy, which is known to this room alone."""
 
-from emr_bridge.formats.hl7v2.builders.report import report
-from emr_bridge.formats.hl7v2.builders.schedule import schedule
-from emr_bridge.formats.hl7v2.builders.structure import Unbuildable
+from emr_bridge.formats.hl7v2.builders.build import booking, build_report, is_booked
+from emr_bridge.formats.hl7v2.builders.check import check
+from emr_bridge.formats.hl7v2.builders.refusals import Unbuildable
 
-__all__ = ["Unbuildable", "report", "schedule"]
+__all__ = ["Unbuildable", "booking", "build_report", "check", "is_booked"]

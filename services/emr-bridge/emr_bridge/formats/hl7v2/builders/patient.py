@@ -16,6 +16,12 @@ def pid(outgoing: Outgoing) -> dict[int, str]:
     }
 
 
+def both_numbers(outgoing: Outgoing) -> str:
+    """Return PID-3 as received and, after it, ours: by which the two sides know the patient."""
+    received = outgoing.patient_ids
+    return f"{received}~{_own_number(outgoing)}" if received else ""
+
+
 def _first_number(outgoing: Outgoing) -> str:
     """PID-3 is required: without any number the referral's own code stands in."""
     numbers = outgoing.content.patient.identifiers
@@ -24,4 +30,9 @@ def _first_number(outgoing: Outgoing) -> str:
         return first or "unknown"
     if numbers:
         return "~".join(escaped(number) for number in numbers)
+    return _own_number(outgoing)
+
+
+def _own_number(outgoing: Outgoing) -> str:
+    """Name the patient by the referral: we keep no number of patients."""
     return f"{escaped(outgoing.request.referral_code)}^^^{OWN_NAMESPACE}^PI"

@@ -3,8 +3,10 @@
 from hl7apy.core import Message
 
 from emr_bridge.domain.outgoing import Outgoing
+from emr_bridge.formats.hl7v2.builders import words
 from emr_bridge.formats.hl7v2.builders.patient import pid
 from emr_bridge.formats.hl7v2.builders.structure import (
+    IN_ITS_PLACE,
     entity,
     escaped,
     fill,
@@ -13,22 +15,18 @@ from emr_bridge.formats.hl7v2.builders.structure import (
     stamp,
     started,
 )
-
-REPORT_CODE = "REFSTATUS^Referral status report^L"
-STATUS_CODE = "STATUS^Referral status^L"
-TEXT_CODE = "REPORT^Referral status report^L"
-
-IN_ITS_PLACE = "0"
-"""Stands where the provider is echoed: what others wrote is not ours to validate."""
+from emr_bridge.formats.hl7v2.crosswalk import Row
 
 
-def report(outgoing: Outgoing) -> bytes:
+def report(outgoing: Outgoing, row: Row) -> bytes:
     """Return the message; Unbuildable when it would not be valid."""
-    message = started("ORU^R01^ORU_R01", outgoing)
+    message = started(row.message, outgoing)
     result = message.add_group("ORU_R01_PATIENT_RESULT")
-    fill(result.add_group("ORU_R01_PATIENT").add_segment("PID"), pid(outgoing))
+    patient = result.add_group("ORU_R01_PATIENT")
+    fill(patient.add_segment("PID"), pid(outgoing))
+    fill(patient.add_group("ORU_R01_VISIT").add_segment("PV1"), {1: "1", 2: "O"})
     order = result.add_group("ORU_R01_ORDER_OBSERVATION")
-    _order(order, outgoing)
+    _order(order, outgoing, row)
     for number, fields in enumerate(_observations(outgoing), start=1):
         observation = order.add_group("ORU_R01_OBSERVATION").add_segment("OBX")
         fill(observation, {1: str(number)} | fields)
@@ -38,31 +36,24 @@ def report(outgoing: Outgoing) -> bytes:
     return finished(message, outgoing, echo)
 
 
-def _order(order: Message, outgoing: Outgoing) -> None:
+def _order(order: Message, outgoing: Outgoing, row: Row) -> None:
     request = outgoing.request
     placer, own = plain_number(outgoing.placer), entity(str(request.referral_id))
-    happened, provider = stamp(request.happened_at), IN_ITS_PLACE if outgoing.provider else ""
+    happened = stamp(request.happened_at, outgoing.zone)
+    provider = IN_ITS_PLACE if outgoing.provider else ""
     fill(order.add_segment("ORC"), {1: "RE", 2: placer, 3: own, 9: happened, 12: provider})
-    fields = {1: "1", 2: placer, 3: own, 4: REPORT_CODE, 7: happened, 16: provider}
-    fill(order.add_segment("OBR"), fields | {22: happened, 25: "F"})
+    fields = {1: "1", 2: placer, 3: own, 4: words.REPORT_CODE, 7: happened, 16: provider}
+    fill(order.add_segment("OBR"), fields | {22: happened, 25: row.codes["OBR-25"]})
 
 
 def _observations(outgoing: Outgoing) -> list[dict[int, str]]:
-    """Say the status as a code, then the words, a line each."""
-    request, content = outgoing.request, outgoing.content
-    code = escaped(request.referral_status)
-    words = escaped(request.referral_status.replace("_", " ").capitalize())
-    lines = [
-        f"To: {content.addressed_to}",
-        content.title,
-        *content.lines,
-        f"Referral code: {request.referral_code}",
-    ]
-    final = {11: "F", 14: stamp(request.happened_at)}
-    status = {2: "CE", 3: STATUS_CODE, 5: f"{code}^{words}^L"} | final
+    """Say the status and what happened as codes, then the words, a line each."""
+    request = outgoing.request
+    final = {11: "F", 14: stamp(request.happened_at, outgoing.zone)}
+    codes = ((words.STATUS_CODE, request.referral_status), (words.UPDATE_CODE, outgoing.milestone))
+    coded = [{2: "CE", 3: place, 5: words.coded(code)} | final for place, code in codes]
     texts = [
-        {2: "TX", 3: TEXT_CODE, 4: str(number), 5: escaped(line)} | final
-        for number, line in enumerate(lines, start=1)
-        if line.strip()
+        {2: "TX", 3: words.TEXT_CODE, 4: str(number), 5: escaped(line)} | final
+        for number, line in enumerate(words.lines(outgoing), start=1)
     ]
-    return [status, *texts]
+    return [*coded, *texts]

@@ -2,16 +2,17 @@
 
 import re
 import tempfile
-from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from hl7apy.core import Message
 from hl7apy.exceptions import HL7apyException
 
-from common.errors import SetAside
 from emr_bridge.domain.outgoing import Outgoing
+from emr_bridge.formats.hl7v2.builders.refusals import Unbuildable
 from emr_bridge.formats.hl7v2.charset import encode, hl7_name
 from emr_bridge.formats.hl7v2.separators import Separators
 
@@ -21,38 +22,42 @@ OWN_NAMESPACE = "REFERRALLOOP"
 STANDARD = Separators()
 PLACE = re.compile(r"\b[A-Z0-9_]+\.[A-Z0-9_]+\b")
 
+IN_ITS_PLACE = "0"
+"""Stands where something is echoed: what others wrote is not ours to validate."""
+
 Echo = Mapping[tuple[str, int], str]
 """Fields that go out byte for byte as they came in, by segment name and field number."""
 
 
-class Unbuildable(SetAside):
-    """No valid message can be made of this; the text names places, never values."""
-
-    def __init__(self, places: list[str]) -> None:
-        """Take the places that hl7apy complains of."""
-        super().__init__("unbuildable", ", ".join(places) or "structure")
-
-
 def started(kind: str, outgoing: Outgoing) -> Any:
     """Return a message of that kind (MSH-9) with its header filled."""
-    link = outgoing.link
     message = Message(kind.rpartition("^")[2], version=VERSION)
-    to_application = link.receiving_application or link.sending_application
-    to_facility = link.receiving_facility or link.sending_facility
-    header = {
-        3: escaped(outgoing.own[0]),
-        4: escaped(outgoing.own[1]),
-        5: escaped(to_application),
-        6: escaped(to_facility),
-        7: stamp(outgoing.made_at),
+    fill(message.msh, header(kind, outgoing))
+    return message
+
+
+def header(kind: str, outgoing: Outgoing) -> dict[int, str]:
+    """Return MSH from field 3 on.
+
+    MSH-15 and 16 stay empty (original mode) unless the link waits for the application's answer:
+    the samples of 360X have NE there, but over MLLP an answer is all that confirms a message.
+    """
+    link = outgoing.link
+    asked = "AL" if link.dialect.application_ack else ""
+    return {
+        3: escaped(outgoing.us.application),
+        4: escaped(outgoing.us.facility),
+        5: escaped(link.receiving_application or link.sending_application),
+        6: escaped(link.receiving_facility or link.sending_facility),
+        7: stamp(outgoing.made_at, outgoing.zone),
         9: kind,
         10: outgoing.control_id,
         11: "P",
         12: VERSION,
+        15: asked,
+        16: asked,
         18: hl7_name(link.charset),
     }
-    fill(message.msh, header)
-    return message
 
 
 def fill(segment: Any, fields: Mapping[int, str]) -> None:
@@ -65,15 +70,34 @@ def fill(segment: Any, fields: Mapping[int, str]) -> None:
             segment.add_field(f"{segment.name}_{number}").value = repetition
 
 
-def finished(message: Any, outgoing: Outgoing, echo: Echo) -> bytes:
+def finished(
+    message: Any, outgoing: Outgoing, echo: Echo, whole: Mapping[str, str] | None = None
+) -> bytes:
     """Validate, put the echoed fields in as they came, and encode for the link.
 
-    Raises Unbuildable with every place that is wrong.
+    `whole` replaces the segments that begin so. Raises Unbuildable with every place that is wrong.
     """
     validate(message)
     lines = message.to_er7().rstrip("\r").split("\r")
-    wire = "\r".join(_echoed(line, echo) for line in lines) + "\r"
+    for beginning, echoed in (whole or {}).items():
+        lines = [echoed if line.startswith(beginning) else line for line in lines]
+    return sent([_echoed(line, echo) for line in lines], outgoing)
+
+
+def sent(lines: Sequence[str], outgoing: Outgoing) -> bytes:
+    """Return the segments in the link's version and character set."""
+    version = outgoing.link.dialect.hl7_version
+    wire = "\r".join(_in_version(lines, version)) + "\r"
     return encode(wire, outgoing.link.charset)
+
+
+def line(name: str, fields: Mapping[int, str]) -> str:
+    """Return a segment as it stands on the wire; MSH begins with its own separators."""
+    last = max(fields)
+    if name == "MSH":
+        rest = (fields.get(number, "") for number in range(3, last + 1))
+        return "|".join([f"MSH|{STANDARD.encoding}", *rest]).rstrip("|")
+    return "|".join([name, *(fields.get(number, "") for number in range(1, last + 1))]).rstrip("|")
 
 
 def validate(message: Any) -> None:
@@ -93,9 +117,9 @@ def escaped(text: str) -> str:
     return STANDARD.escaped(text)
 
 
-def stamp(moment: datetime) -> str:
-    """Return DTM in UTC with its offset."""
-    return moment.astimezone(UTC).strftime("%Y%m%d%H%M%S%z")
+def stamp(moment: datetime, zone: ZoneInfo) -> str:
+    """Return DTM in the clinic's time zone, with its offset."""
+    return moment.astimezone(zone).strftime("%Y%m%d%H%M%S%z")
 
 
 def day(value: date | None) -> str:
@@ -113,9 +137,27 @@ def plain_number(field: str) -> str:
     return "^".join(field.split("~")[0].split("^")[:2]).rstrip("^")
 
 
-def _echoed(line: str, echo: Echo) -> str:
-    fields = line.split("|")
+def _echoed(written: str, echo: Echo) -> str:
+    fields = written.split("|")
     for (name, number), value in echo.items():
         if fields[0] == name and number < len(fields) and value:
             fields[number] = value
+    return "|".join(fields)
+
+
+def _in_version(lines: Sequence[str], version: str) -> list[str]:
+    """Name the version in MSH-12; before 2.5 an appointment's times stand in SCH-11, not in TQ1."""
+    head, *rest = lines
+    fields = head.split("|")
+    fields[11] = version
+    if version < "2.5":
+        times = next((one.split("|") for one in rest if one.startswith("TQ1|")), [])
+        rest = [_timed(one, times) for one in rest if not one.startswith("TQ1|")]
+    return ["|".join(fields), *rest]
+
+
+def _timed(written: str, times: Sequence[str]) -> str:
+    fields = written.split("|")
+    if fields[0] == "SCH" and times:
+        fields[11] = "^".join(["", "", "", *times[7:9]])
     return "|".join(fields)
