@@ -312,7 +312,7 @@ def build(settings, runtime):
     return Service("s", api, runtime, "tests.common.history", workers=workers)
 
 runner.run.__kwdefaults__["drain_seconds"] = 0.3
-runner.main("s", ServiceSettings(), build)
+runner.main("s", ServiceSettings, build)
 """
 
 

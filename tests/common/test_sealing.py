@@ -1,4 +1,5 @@
 import base64
+import itertools
 import os
 
 import pytest
@@ -15,6 +16,9 @@ CARD = PatientCard(family_name="ZZTESTLAST", given_names=("Ana",))
 
 def key(number: int = 1) -> bytes:
     return bytes([number]) * KEY_BYTES
+
+
+GOOD = new_key("a")
 
 
 @given(st.text(min_size=1), st.text(max_size=20))
@@ -94,14 +98,34 @@ def test_a_nonce_never_comes_twice(sealer):
 
 def test_keys_are_read_newest_first():
     text = f"b:{base64.b64encode(key(2)).decode()}, a:{base64.b64encode(key(1)).decode()},"
-    assert list(parse_keys(text).items()) == [("b", key(2)), ("a", key(1))]
-    assert len(parse_keys(new_key("n"))["n"]) == KEY_BYTES
+    assert list(parse_keys(text).by_id.items()) == [("b", key(2)), ("a", key(1))]
+    assert len(parse_keys(new_key("n")).by_id["n"]) == KEY_BYTES
 
 
-@pytest.mark.parametrize("text", ["", "nocolon", ":AAAA", "a:not base64", "a:" + "AAAA"])
+def test_a_rolling_rotation_leaves_no_moment_in_which_a_replica_cannot_open():
+    """INVARIANT: of two steps that follow each other, each opens what the other seals, and both
+    find the same patients. Broken by a new key that seals at once, or that makes the index."""
+    a, b = (f"{name}:{base64.b64encode(key(n)).decode()}" for name, n in (("a", 1), ("b", 2)))
+    steps = [parse_keys(text) for text in (a, f"{b}:opens,{a}", f"{b},{a}", f"{b},{a}:opens")]
+    sealers = [keys.sealer() for keys in steps]
+    for one, next_one in itertools.pairwise(sealers):
+        assert next_one.unseal(one.seal(CARD, "c"), PatientCard, "c") == CARD
+        assert one.unseal(next_one.seal(CARD, "c"), PatientCard, "c") == CARD
+    assert [s.seal(CARD, "c").key_id for s in sealers] == ["a", "a", "b", "b"]
+    assert len({sealer.blind_index("x") for sealer in sealers}) == 1
+    assert [keys.coming for keys in steps] == [[], ["b"], [], []]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "nocolon", ":AAAA", "a:not base64", "a:AAAA", "a:"),
+        *(f"{GOOD}:opens", f"{GOOD}:seals", f"{GOOD}:", f"{GOOD},{GOOD}"),
+    ],
+)
 def test_unusable_keys_are_refused_and_not_repeated(text):
     with pytest.raises(Misconfigured) as refused:
-        Sealer(parse_keys(text))
+        parse_keys(text).sealer()
     assert "AAAA" not in str(refused.value)
 
 

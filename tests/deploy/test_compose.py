@@ -125,4 +125,4 @@ def test_make_env_writes_every_secret_once_and_keeps_what_is_there(tmp_path, cap
     assert len(set(told.values())) == len(told)
     assert all(value not in capsys.readouterr().out for value in told.values())
     keys = parse_keys(told["SEALING_KEYS"])
-    assert [len(key) for key in keys.values()] == [KEY_BYTES]
+    assert [len(key) for key in keys.by_id.values()] == [KEY_BYTES]

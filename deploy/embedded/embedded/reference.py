@@ -55,7 +55,8 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "Read once from the environment (or `.env`) when a process starts. Generated.",
+        "Read once from the environment (or `.env`) when a process starts. Instead of any `NAME` the",
+        "variable `NAME_FILE` may name a file that holds the value, as secrets are mounted. Generated.",
     ]
     for title, settings in SETTINGS.items():
         prefix = settings.model_config.get("env_prefix", "")

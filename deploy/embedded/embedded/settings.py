@@ -1,10 +1,12 @@
 """Settings of embedded mode: one process, one port for all APIs."""
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from common.setting_files import FiledSettings
 
 
-class Settings(BaseSettings):
+class Settings(FiledSettings):
     """Where the one process listens; each service's own settings keep their own prefix."""
 
     model_config = SettingsConfigDict(env_prefix="EMBEDDED_", env_file=".env", extra="ignore")

@@ -6,20 +6,25 @@ import tempfile
 from pathlib import Path
 
 from common.errors import Misconfigured
-from common.sealing import Sealer, new_key, parse_keys
+from common.sealing import Keys, Sealer, new_key, parse_keys
 from common.settings import SharedSettings
 
 
 def sealer_from(settings: SharedSettings) -> Sealer:
-    """Return the sealer for the configured keys; embedded mode makes and keeps a key of its own.
+    """Return the sealer for the configured keys; Misconfigured when they cannot be used."""
+    return keys_from(settings).sealer()
+
+
+def keys_from(settings: SharedSettings) -> Keys:
+    """Return the configured keys; embedded mode makes and keeps a key of its own.
 
     Raises Misconfigured when the event log is shared (Kafka) and no key is given.
     """
     if settings.sealing_keys is not None:
-        return Sealer(parse_keys(settings.sealing_keys.get_secret_value()))
+        return parse_keys(settings.sealing_keys.get_secret_value())
     if settings.event_log_url and not settings.event_log_url.startswith("sqlite"):
         raise Misconfigured("SEALING_KEYS must be set when services share a log over the network")
-    return Sealer(parse_keys(_own_keys(settings.data_dir / "sealing.key")))
+    return parse_keys(_own_keys(settings.data_dir / "sealing.key"))
 
 
 def _own_keys(path: Path) -> str:

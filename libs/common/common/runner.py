@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import structlog
 import uvicorn
 import uvloop
+from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
@@ -75,13 +76,13 @@ def open_runtime(
     )
 
 
-def main(name: str, settings: Own, build: Callable[[Own, Runtime], Service]) -> None:
+def main(name: str, kind: type[Own], build: Callable[[Own, Runtime], Service]) -> None:
     """Run one service until it is told to stop; with the argument `migrate` only bring its database up to date.
 
     Exits with a sentence where it must not start.
     """
     try:
-        shared = SharedSettings()
+        settings, shared = kind(), SharedSettings()
         logs.configure(level=shared.log_level, form=shared.log_format)
         check_exposure(settings.host, settings.api_token)
         service = build(settings, open_runtime(name, settings, shared, log=open_log(shared)))
@@ -93,6 +94,9 @@ def main(name: str, settings: Own, build: Callable[[Own, Runtime], Service]) -> 
             until_stopped(_serve_alone(service, settings))
     except Misconfigured as error:
         sys.exit(f"{name}: {error}")
+    except ValidationError as error:  # its own words would show what was set
+        wrong = ", ".join(".".join(map(str, fault["loc"])).upper() for fault in error.errors())
+        sys.exit(f"{name}: settings that cannot be used: {wrong}")
 
 
 async def _migrate(service: Service) -> None:

@@ -7,7 +7,9 @@ import base64
 import hashlib
 import hmac
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import takewhile
 from typing import TypeVar
 
 from cryptography.exceptions import InvalidTag
@@ -18,6 +20,8 @@ from common.errors import CannotUnseal, Misconfigured
 
 NONCE_BYTES = 12
 KEY_BYTES = 32
+OPENS = "opens"
+"""The mark of a key that seals nothing: a new one until every replica has it, or one that is retired."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -33,17 +37,20 @@ class Sealed(BaseModel):
 
 
 class Sealer:
-    """Seals with the newest key, opens with any that it was given."""
+    """Seals with the newest key that may seal, opens with any that it was given."""
 
-    def __init__(self, keys: Mapping[str, bytes]) -> None:
-        """Take keys by id, the one to seal with first; each is 32 bytes."""
+    def __init__(self, keys: Mapping[str, bytes], *, opens_only: Collection[str] = ()) -> None:
+        """Take keys by id, the newest first; each is 32 bytes, and those of `opens_only` seal nothing."""
         if not keys:
             raise Misconfigured("SEALING_KEYS holds no key")
         for key_id, key in keys.items():
             if len(key) != KEY_BYTES:
                 raise Misconfigured(f"sealing key {key_id} is not {KEY_BYTES} bytes long")
+        seals = [key_id for key_id in keys if key_id not in opens_only]
+        if not seals:
+            raise Misconfigured("SEALING_KEYS: every key says `opens`, so that none seals")
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
-        self._current = next(iter(keys))
+        self._current = seals[0]
         self._index_key = hashlib.sha256(b"blind index" + keys[list(keys)[-1]]).digest()
 
     def seal(self, value: BaseModel, context: str) -> Sealed:
@@ -84,7 +91,8 @@ class Sealer:
     def blind_index(self, value: str) -> str:
         """Return a keyed hash by which equal values can be found without being readable.
 
-        Made with the oldest key, so that rotation keeps it; drop that key only with the index.
+        Made with the oldest key, the last of the list, marked or not, so that rotation keeps it; drop
+        that key only with the index.
         """
         return hmac.new(self._index_key, value.encode(), hashlib.sha256).hexdigest()
 
@@ -103,18 +111,44 @@ class Sealer:
             raise CannotUnseal("altered", "sealed data or its context was altered") from error
 
 
-def parse_keys(text: str) -> dict[str, bytes]:
-    """Read `id:base64,id:base64`, the key to seal with first; Misconfigured when it is not that."""
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys by id, the newest first, and which of them open what others sealed and seal nothing."""
+
+    by_id: Mapping[str, bytes]
+    opens_only: frozenset[str] = frozenset()
+
+    @property
+    def coming(self) -> list[str]:
+        """The newest keys as long as none of them seals: a rotation has begun and is not finished."""
+        return list(takewhile(lambda key_id: key_id in self.opens_only, self.by_id))
+
+    def sealer(self) -> Sealer:
+        """Return what seals and opens with them; Misconfigured when they cannot be used."""
+        return Sealer(self.by_id, opens_only=self.opens_only)
+
+
+def parse_keys(text: str) -> Keys:
+    """Read `id:base64` or `id:base64:opens` entries, comma between them; Misconfigured when it is not that."""
     keys: dict[str, bytes] = {}
+    opens_only = set()
     for entry in filter(None, (part.strip() for part in text.split(","))):
-        key_id, colon, encoded = entry.partition(":")
-        if not colon or not key_id:
-            raise Misconfigured("SEALING_KEYS must be `id:base64` entries separated by commas")
-        try:
-            keys[key_id] = base64.b64decode(encoded, validate=True)
-        except ValueError as error:
-            raise Misconfigured(f"sealing key {key_id} is not base64") from error
-    return keys
+        key_id, _, rest = entry.partition(":")
+        encoded, colon, mark = rest.partition(":")
+        if not key_id or not encoded or (colon and mark != OPENS):
+            raise Misconfigured(f"SEALING_KEYS must be `id:base64` or `id:base64:{OPENS}` entries")
+        if key_id in keys:
+            raise Misconfigured(f"sealing key {key_id} is there twice")
+        keys[key_id] = _decoded(key_id, encoded)
+        opens_only |= {key_id} if mark else set()
+    return Keys(keys, frozenset(opens_only))
+
+
+def _decoded(key_id: str, encoded: str) -> bytes:
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except ValueError as error:
+        raise Misconfigured(f"sealing key {key_id} is not base64") from error
 
 
 def new_key(key_id: str) -> str:

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from pydantic import AwareDatetime, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from common.setting_files import FiledSettings
 
 
-class SharedSettings(BaseSettings):
+class SharedSettings(FiledSettings):
     """What the whole system shares; read once, passed on as values."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore")
@@ -23,7 +25,8 @@ class SharedSettings(BaseSettings):
     )
     sealing_keys: SecretStr | None = Field(
         default=None,
-        description="`id:base64` entries, 32 bytes each, newest first; embedded mode makes one in DATA_DIR.",
+        description="`id:base64` or `id:base64:opens` entries, 32 bytes each, newest first: the first without "
+        "`opens` seals, all open, the last makes the blind index; embedded mode makes one in DATA_DIR.",
     )
     clock_speed: float = Field(default=1.0, gt=0, description="Above 1 only for demonstrations.")
     clock_began: AwareDatetime | None = Field(
@@ -40,7 +43,7 @@ class SharedSettings(BaseSettings):
     )
 
 
-class TracingSettings(BaseSettings):
+class TracingSettings(FiledSettings):
     """OpenTelemetry's own variables, as far as they matter most; its specification names the others.
 
     Without an endpoint nothing is exported; the context of the trace travels all the same.
@@ -91,7 +94,7 @@ class TracingSettings(BaseSettings):
     otel_sdk_disabled: bool = Field(default=False, description="true: export nothing.")
 
 
-class ServiceSettings(BaseSettings):
+class ServiceSettings(FiledSettings):
     """What every service has of its own, with the service's prefix."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore")

@@ -5,4 +5,4 @@ from emr_bridge.app import build
 from emr_bridge.settings import Settings
 
 if __name__ == "__main__":
-    main("emr-bridge", Settings(), build)
+    main("emr-bridge", Settings, build)

@@ -5,4 +5,4 @@ from intake.app import build
 from intake.settings import Settings
 
 if __name__ == "__main__":
-    main("intake", Settings(), build)
+    main("intake", Settings, build)

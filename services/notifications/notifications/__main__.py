@@ -5,4 +5,4 @@ from notifications.app import build
 from notifications.settings import Settings
 
 if __name__ == "__main__":
-    main("notifications", Settings(), build)
+    main("notifications", Settings, build)

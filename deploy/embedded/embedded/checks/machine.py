@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.errors import Misconfigured, ReferralLoopError
 from common.eventlog.open import open_log
-from common.keys import sealer_from
+from common.keys import keys_from
 from common.settings import SharedSettings
 from embedded.checks.finding import Finding
 
@@ -36,9 +36,13 @@ def sealing_key(shared: SharedSettings) -> Finding:
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
             return _off("sealing key", f"{file} can be read by others", f"chmod 600 {file}")
     try:
-        sealer_from(shared)
+        keys = keys_from(shared)
+        keys.sealer()
     except (Misconfigured, ReferralLoopError, ValueError) as error:
         return _off("sealing key", str(error), "set SEALING_KEYS to id:base64 of 32 bytes")
+    if keys.coming:
+        told = f"a rotation is not finished: {', '.join(keys.coming)} only opens"
+        return _off("sealing key", told, "once every replica has it, take its `:opens` away")
     where = "SEALING_KEYS" if shared.sealing_keys else str(file)
     return _ok("sealing key", f"from {where}; keep a copy apart from the backups")
 

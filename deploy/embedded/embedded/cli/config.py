@@ -9,6 +9,7 @@ from dotenv import dotenv_values
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
+from common.setting_files import SUFFIX, surroundings
 from embedded.cli.options import AsJson
 from embedded.cli.output import show_rows
 from embedded.reference import SETTINGS
@@ -47,6 +48,8 @@ def rows_of(part: str, kind: type[BaseSettings], *, redact: bool) -> list[dict[s
 
 def source_of(name: str) -> str:
     """Return where a setting comes from; the environment goes before `.env`."""
+    if (name + SUFFIX) in surroundings({"env_file": ".env"}):
+        return "file"
     if name in {variable.upper() for variable in os.environ}:
         return "environment"
     in_file = {variable.upper() for variable in dotenv_values(".env")}

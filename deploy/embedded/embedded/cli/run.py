@@ -34,7 +34,7 @@ def _serve_alone(name: str) -> None:
     if name not in ALONE:
         raise fail(f"there is no service {name}: {', '.join(ALONE)}", code=2)
     alone = ALONE[name]
-    runner.main(name, alone.settings(), alone.build)
+    runner.main(name, alone.settings, alone.build)
 
 
 def migrate(service: Named = None, as_json: AsJson = False) -> None:
