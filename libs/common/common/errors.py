@@ -88,11 +88,15 @@ class StillRunning(Conflict):
 
 
 class Stale(Refused):
-    """The caller's If-Match names a version that is no longer the current one."""
+    """The caller's If-Match names a version that is no longer the current one, which `etag` is."""
 
     status = 412
     title = "Stale version"
     code = "stale"
+
+    def __init__(self, detail: str, *, etag: str | None = None) -> None:
+        super().__init__(detail)
+        self.etag = etag
 
 
 class KeyReused(Refused):

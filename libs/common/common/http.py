@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from common import metrics, problems
+from common import metrics, openapi, problems
 from common.gauges import Gauges
 from common.problems import Problem, TooLarge
 from common.service import Runtime
@@ -59,6 +59,7 @@ def create_api(name: str, *, title: str, description: str, runtime: Runtime) -> 
     api.state.name = name
     api.state.gauges = Gauges(name)
     problems.install(api)
+    openapi.install(api)
     _add_health(api, name)
     _add_documentation(api)
     api.add_middleware(BoundedBody, limit=LARGEST_BODY)

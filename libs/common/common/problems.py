@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message
 
 from common import tracing
-from common.errors import ConcurrentUpdate, IllegalMove, Refused, Retry
+from common.errors import ConcurrentUpdate, IllegalMove, Refused, Retry, Stale
 from common.tracing_http import TRACE_ID
 from common.verdicts import is_momentary, is_outage
 
@@ -118,7 +118,8 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
         errors=[FieldProblem(pointer=e.pointer, detail=e.detail) for e in error.errors] or None,
         allowed=list(error.allowed) if isinstance(error, IllegalMove) else None,
     )
-    return answer(request, problem)
+    etag = error.etag if isinstance(error, Stale) else None
+    return answer(request, problem, {"ETag": etag} if etag else None)
 
 
 async def _busy(request: Request, error: Exception) -> JSONResponse:
@@ -137,20 +138,26 @@ async def _busy(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - as registered
+    faults = error.errors()
+    is_json = not any(_is_not_json(fault) for fault in faults)
     problem = Problem(
         type=f"{TYPES}invalid",
         title="Invalid content",
-        status=HTTPStatus.UNPROCESSABLE_ENTITY,
-        detail="some fields cannot be used; see errors",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if is_json else HTTPStatus.BAD_REQUEST,
+        detail="some fields cannot be used; see errors" if is_json else "the body is not JSON",
         code="invalid",
-        errors=[_field(e) for e in error.errors()],
+        errors=[_field(fault) for fault in faults],
     )
     return answer(request, problem)
 
 
+def _is_not_json(fault: dict[str, Any]) -> bool:
+    return bool(fault["type"] == "json_invalid" and fault["loc"][:1] == (BODY,))
+
+
 def _field(error: dict[str, Any]) -> FieldProblem:
     place = list(error["loc"])
-    if error["type"] == "json_invalid" and place[:1] == [BODY]:
+    if _is_not_json(error):
         return FieldProblem(pointer="", detail="the body is not valid JSON")
     if place and place[0] == BODY:
         return FieldProblem(pointer=pointer(place[1:]), detail=_words(error))

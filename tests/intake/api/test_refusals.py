@@ -1,6 +1,7 @@
 """What the documentation says of refusals is what the endpoints do."""
 
 import pytest
+from tests.intake.builders import submission_json
 
 from common.http import LARGEST_BODY
 
@@ -85,3 +86,36 @@ async def test_nothing_there_is_told_by_every_command(http, lakeside, operations
 async def test_a_clinic_cannot_be_registered_as_a_change(http):
     answer = await http.put("/v1/clinics/new", json={"name": "New"}, headers={"If-Match": '"1"'})
     assert answer.status_code == 412
+
+
+async def test_a_body_that_is_not_json_is_a_400_and_says_so(http, lakeside):
+    answer = await http.post(
+        "/v1/referrals", content=b"{ZZTEST", headers={"content-type": "application/json"}
+    )
+    assert (answer.status_code, answer.json()["detail"]) == (400, "the body is not JSON")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "ZZTEST" not in answer.text
+
+
+async def test_a_stale_version_is_told_with_the_current_one(http, submitted):
+    answer = await http.post(f"{submitted['links']['self']}/accept", headers={"If-Match": '"99"'})
+    assert (answer.status_code, answer.headers["etag"]) == (412, '"1"')
+
+
+async def test_a_list_longer_than_any_chart_is_refused_by_its_name(http, lakeside):
+    body = submission_json(diagnoses=[{"code": "M05.79"}] * 101)
+    answer = await http.post("/v1/referrals", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/diagnoses"
+
+
+async def test_the_documentation_names_refusals_as_problem_json_only(http):
+    document = (await http.get("/openapi.json")).json()
+    for path in document["paths"].values():
+        for operation in path.values():
+            for status, response in operation["responses"].items():
+                if int(status) >= 400:
+                    assert list(response["content"]) == ["application/problem+json"]
+    assert document["components"]["securitySchemes"]["bearerToken"]["scheme"] == "bearer"
+    assert document["paths"]["/v1/referrals"]["get"]["security"] == [{"bearerToken": []}, {}]
+    assert "security" not in document["paths"]["/livez"]["get"]

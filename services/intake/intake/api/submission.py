@@ -25,6 +25,9 @@ from common.events.submission import (
 from intake.api import examples
 from intake.api.strict import STRICT, Moment, Strict
 
+AT_MOST = Field(max_length=100)
+"""More than any chart holds, and few enough to be checked while others wait."""
+
 
 class AddressIn(Address, Strict):
     """A postal address."""
@@ -47,7 +50,7 @@ class PatientIn(Patient, Strict):
 
     address: AddressIn | None = None
     caregiver: CaregiverIn | None = None
-    identifiers: tuple[IdentifierIn, ...] = ()
+    identifiers: Annotated[tuple[IdentifierIn, ...], AT_MOST] = ()
 
 
 class CoverageIn(Coverage, Strict):
@@ -77,21 +80,21 @@ class LabIn(Lab, Strict):
 class ClinicalsIn(Clinicals, Strict):
     """What a payer and a pharmacist ask for."""
 
-    tried_and_failed: tuple[TriedDrugIn, ...] = ()
-    labs: tuple[LabIn, ...] = ()
+    tried_and_failed: Annotated[tuple[TriedDrugIn, ...], AT_MOST] = ()
+    labs: Annotated[tuple[LabIn, ...], AT_MOST] = ()
 
 
 class Said(Submission, Strict):
     """The fields of a referral, each of which may be missing."""
 
     patient: PatientIn = PatientIn()
-    coverages: tuple[CoverageIn, ...] = ()
+    coverages: Annotated[tuple[CoverageIn, ...], AT_MOST] = ()
     prescriber: PrescriberIn = PrescriberIn()
     contact: ContactIn | None = None
     medication: MedicationIn = MedicationIn()
-    diagnoses: tuple[DiagnosisIn, ...] = ()
+    diagnoses: Annotated[tuple[DiagnosisIn, ...], AT_MOST] = ()
     clinicals: ClinicalsIn = ClinicalsIn()
-    external_ids: tuple[IdentifierIn, ...] = ()
+    external_ids: Annotated[tuple[IdentifierIn, ...], AT_MOST] = ()
     received_at: Moment | None = Field(
         default=None, description="When it reached us, if by another way and earlier than now"
     )

@@ -88,15 +88,7 @@ class Door:
             if before is not None:
                 return before
             order = posted.order(now)
-            submitted = await submit(
-                tx,
-                order.desk,
-                order.submission,
-                clinic_id=order.clinic_id,
-                door=order.door,
-                received_at=order.received_at,
-                now=now,
-            )
+            submitted = await submit(tx, order, now=now)
             view = await views.referral(tx, order.desk, submitted.referral.id, posted.base)
             response = _created(view, status=201 if submitted.is_new else 200)
             await _keep(tx, {posted: response}, runtime, now)
@@ -143,7 +135,7 @@ async def door(request: Request) -> Door:
     response_model=ReferralOut,
     dependencies=REPEATABLE,
     responses=SUBMITTING
-    | {200: {"model": ReferralOut, "description": "An open referral has this order number"}},
+    | {200: {"model": ReferralOut, "description": "An open or active referral has this number"}},
 )
 async def post(
     body: SubmissionIn,
@@ -155,7 +147,7 @@ async def post(
     """Take a referral in.
 
     What is missing or doubtful does not refuse it: it is listed in `findings`, and what blocks is
-    asked of the clinic (`information_needed`). An order that is open already (same `external_ids`)
+    asked of the clinic (`information_needed`). An order that is open or filled (same `external_ids`)
     answers 200 with the referral that is there, unless its patient is surely another one.
     """
     if body.clinic_id is None or "\0" in body.clinic_id:

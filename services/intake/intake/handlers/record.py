@@ -14,11 +14,12 @@ from common.events.envelope import Event
 from common.events.people import ReferralCard
 from common.events.referral import ReferralEvent
 from common.sealing import Sealer
+from intake.domain.details import Details
 from intake.domain.referral import Decided, Referral
 from intake.handlers import card, likeness
 from intake.handlers.card import Said
 from intake.handlers.desk import Desk
-from intake.store import appointments, authorizations, referrals, timeline
+from intake.store import appointments, authorizations, patient_numbers, referrals, timeline
 from intake.store.referrals import Kept
 
 STATE_FACTS = frozenset(
@@ -41,6 +42,16 @@ class Telling(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Amendment:
+    """What is known better now, and the entry of the timeline that tells of it."""
+
+    what: str
+    details: Details
+    facts: Mapping[str, Any]
+    said: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """Which referral is meant, and which versions of it; None means any."""
 
@@ -52,7 +63,8 @@ async def fetch(tx: Transaction, desk: Desk, target: Target) -> Kept:
     """Return the referral for changing; Stale when the caller saw another version."""
     kept = await referrals.get(tx, desk.sealer, target.referral_id, for_update=True)
     if target.versions is not None and kept.referral.version not in target.versions:
-        raise Stale(f"the referral is at version {kept.referral.version} by now")
+        current = kept.referral.version
+        raise Stale(f"the referral is at version {current} by now", etag=f'"{current}"')
     return kept
 
 
@@ -89,6 +101,25 @@ async def keep(
     await _keep_parts(tx, desk, before.referral, after, now=now)
     await tell(tx, desk, kept, events, since=before.referral, said=said, now=now)
     return after
+
+
+async def amend(
+    tx: Transaction,
+    desk: Desk,
+    before: Kept,
+    entry: Amendment,
+    *,
+    now: datetime,
+) -> Referral:
+    """Keep what is known better now where nothing is decided by it, and say so in the timeline."""
+    index = likeness.index(desk.sealer, entry.details.submission)
+    after = replace(before, referral=before.referral.changed(), details=entry.details)
+    await referrals.save(tx, desk.sealer, before.referral, after, patient_index=index, now=now)
+    identifier = after.referral.id
+    numbers = entry.details.submission.patient.identifiers
+    await patient_numbers.put(tx, desk.sealer, after.referral.clinic_id, identifier, numbers)
+    await note(tx, desk, identifier, entry.what, facts=entry.facts, said=entry.said, now=now)
+    return after.referral
 
 
 async def tell(
@@ -144,9 +175,10 @@ async def note(
     what: str,
     *,
     facts: Mapping[str, Any],
+    said: str | None = None,
     now: datetime,
 ) -> None:
-    """Add to the timeline what changes nothing."""
+    """Add to the timeline what changes nothing; `said` is people's words and kept sealed."""
     entry = timeline.Entry(
         occurred_at=now,
         recorded_at=now,
@@ -154,6 +186,7 @@ async def note(
         what=what,
         source_message_id=desk.source_message_id,
         facts=dict(facts),
+        note=said,
     )
     await timeline.append(tx, desk.sealer, referral_id, entry)
 
