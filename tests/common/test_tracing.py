@@ -301,3 +301,30 @@ def test_a_services_span_names_are_literals():
     named = list(span_names())
     assert named
     assert [(p, ast.unparse(n)) for p, n in named if not isinstance(n, ast.Constant)] == []
+
+
+def test_who_works_for_many_goes_on_in_the_trace_of_the_row_and_not_in_a_strangers():
+    with tracing.span("send", parent=GIVEN) as sending:
+        assert tracing.nearest(GIVEN) == sending.traceparent
+        assert tracing.nearest(OTHER) == OTHER
+        assert tracing.nearest(None) == sending.traceparent
+    assert tracing.nearest(GIVEN) == GIVEN
+
+
+async def test_a_task_that_left_belongs_to_no_trace():
+    with tracing.span("asked"):
+
+        async def flush() -> str | None:
+            tracing.leave()
+            return tracing.current()
+
+        assert await asyncio.create_task(flush()) is None
+        assert tracing.current() is not None
+
+
+def test_a_span_that_has_begun_is_not_open_here(recorded):
+    span = tracing.begun("receive message", kind=Kind.SERVER, parent=None)
+    assert tracing.current() is None
+    assert not recorded[0].ended
+    span.end()
+    assert recorded[0].ended

@@ -225,6 +225,16 @@ def current() -> str | None:
     return here.traceparent if here is not None else None
 
 
+def nearest(traceparent: str | None) -> str | None:
+    """Return the open span where it belongs to the same trace, else what was given.
+
+    For what may be called from the work itself, or by somebody who works for many.
+    """
+    here = current()
+    is_same = here is not None and (not traceparent or here[:35] == traceparent[:35])
+    return here if is_same else traceparent
+
+
 def carried() -> dict[str, str]:
     """Return the header that hands the trace on, or no header outside of a span."""
     here = _span.get()
