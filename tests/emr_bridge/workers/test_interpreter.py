@@ -99,7 +99,7 @@ async def test_a_cancellation_names_the_senders_own_number(runtime):
     [
         (referral().split(b"PID")[0], "no_patient"),
         (referral() + referral("M-2"), "several_messages"),
-        (referral().replace(b"REF^I12", b"REF^I13"), "modification"),
+        (referral(number="").replace(b"REF^I12", b"REF^I13"), "change_without_number"),
         (referral(number="").replace(b"REF^I12", b"REF^I14"), "cancellation_without_number"),
         (referral().replace(b"MSH|^~\\&|", b"MSH|^~\\&|") + b"ORC|NW|1\rORC|CA|2\r", None),
         (

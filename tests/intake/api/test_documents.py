@@ -71,7 +71,7 @@ async def test_a_form_sent_again_with_its_key_is_answered_the_same(http, url):
     [
         (b"MZ\x90", "application/pdf"),
         (PDF, "image/png"),
-        (b"hello", "text/plain"),
+        (b"hello\x00", "text/plain"),
         (b"", "application/pdf"),
         (PDF, ""),
         (b"%PDF-" + bytes(LARGEST_BYTES), "application/pdf"),

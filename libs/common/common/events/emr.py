@@ -3,8 +3,10 @@
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from common.events.envelope import Event
-from common.events.submission import Submission
+from pydantic import Field
+
+from common.events.envelope import Event, Fact
+from common.events.submission import ClinicVisit, PaperPart, PatientMerge, Submission
 
 Verdict = Literal["refused", "unreachable", "withdrawn", "unbuildable", "no_link"]
 
@@ -14,6 +16,38 @@ class EmrEvent(Event):
 
     topic: ClassVar[str] = "emr.events"
     source: ClassVar[str] = "/services/emr-bridge"
+
+
+class Paper(Fact):
+    """A document that stood in a message; its bytes come before, in as many parts."""
+
+    number: int
+    media_type: str
+    size: int
+    sha256: str
+    parts: int
+
+
+class Interpreted(EmrEvent):
+    """What a message was read as. Places and pointers tell where values stood, never what they are."""
+
+    message_id: UUID
+    sender: str
+    clinic_id: str | None = None
+    message_type: str
+    places: dict[str, str] = Field(
+        default_factory=dict, description="By JSON pointer of the submission: `PID[1]-5`"
+    )
+    deleted: tuple[str, ...] = Field(
+        default=(), description='Pointers of values that the sender deletes (`""`)'
+    )
+    repairs: tuple[str, ...] = Field(default=(), description="What had to be mended to read it")
+    papers: tuple[Paper, ...] = ()
+
+    @property
+    def subject(self) -> str:
+        """The sender, so that one sender's messages keep their order."""
+        return self.sender
 
 
 class MessageReceived(EmrEvent):
@@ -33,21 +67,91 @@ class MessageReceived(EmrEvent):
         return self.sender
 
 
-class ReferralSubmitted(EmrEvent):
-    """A message was read as a referral; the sealed submission says of whom and for what."""
+class ReferralSubmitted(Interpreted):
+    """A message was read as a referral; the sealed submission says of whom and for what.
+
+    `purpose` is change when the sender changes what it sent before.
+    """
 
     type: ClassVar[str] = "emr.referral_submitted.v1"
     seals = Submission
 
+    link_id: str | None = None
+    purpose: Literal["new", "change"] = "new"
+
+
+class DocumentsSubmitted(Interpreted):
+    """Results and documents of a patient; the sealed submission holds numbers, labs and notes."""
+
+    type: ClassVar[str] = "emr.documents_submitted.v1"
+    seals = Submission
+
+
+class PatientUpdated(Interpreted):
+    """Who a patient is and how insured, as the clinic has it now; nothing of an order."""
+
+    type: ClassVar[str] = "emr.patient_updated.v1"
+    seals = Submission
+
+
+class PatientMerged(Interpreted):
+    """Two of the clinic's patient numbers are one person's."""
+
+    type: ClassVar[str] = "emr.patient_merged.v1"
+    seals = PatientMerge
+
+
+class AppointmentTold(Interpreted):
+    """The clinic's own appointment with the patient; ours is not touched by it.
+
+    Times are ISO 8601; without an offset they are the clinic's own.
+    """
+
+    type: ClassVar[str] = "emr.appointment_told.v1"
+    seals = ClinicVisit
+
+    change: Literal[
+        "booked", "rescheduled", "modified", "cancelled", "discontinued", "deleted", "missed"
+    ]
+    order_numbers: tuple[str, ...] = ()
+    appointment_id: str | None = None
+    starts: str | None = None
+    ends: str | None = None
+    status: str | None = None
+
+
+class OrderStatusTold(Interpreted):
+    """A partner tells where an order stands with it (ORC-1, ORC-5); ours does not move by it."""
+
+    type: ClassVar[str] = "emr.order_status_told.v1"
+
+    external_id: str
+    control: str
+    status: str | None = None
+
+
+class StatusRequested(Interpreted):
+    """The clinic asks where a referral stands (REF^I15)."""
+
+    type: ClassVar[str] = "emr.status_requested.v1"
+
+    external_id: str
+
+
+class DocumentPart(EmrEvent):
+    """A piece of a document, small enough for a record; the event that names the document follows."""
+
+    type: ClassVar[str] = "emr.document_part.v1"
+    seals = PaperPart
+
     message_id: UUID
     sender: str
-    clinic_id: str | None = None
-    link_id: str | None = None
-    message_type: str
+    number: int
+    part: int
 
     @property
     def subject(self) -> str:
-        """The sender, so that one sender's messages keep their order."""
+        """The sender."""
         return self.sender
 
 

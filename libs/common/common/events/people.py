@@ -1,6 +1,7 @@
 """What is known of people. These models never stand in an event in the clear: they are sealed."""
 
 from datetime import date
+from typing import Literal
 
 from pydantic import Field
 
@@ -23,6 +24,9 @@ class PatientCard(Fact):
     given_names: tuple[str, ...] = ()
     birth_date: date | None = None
     identifiers: tuple[str, ...] = ()
+    sex: Literal["female", "male", "other", "unknown"] | None = Field(
+        default=None, description="Administrative sex"
+    )
 
 
 class ReferralCard(Fact):

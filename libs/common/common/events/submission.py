@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Base64Bytes, Field
 
 from common.events.envelope import Fact
 from common.events.people import Contact
@@ -137,3 +137,25 @@ class Submission(Fact):
     clinicals: Clinicals = Clinicals()
     external_ids: tuple[Identifier, ...] = ()
     received_at: AwareDatetime | None = None
+
+
+class PaperPart(Fact):
+    """A piece of a document; the first says what the document is called."""
+
+    content: Base64Bytes
+    name: str | None = None
+
+
+class PatientMerge(Fact):
+    """The patient that stays, and the numbers that are now that patient's too."""
+
+    patient: Patient
+    merged: tuple[Identifier, ...]
+
+
+class ClinicVisit(Fact):
+    """Where, with whom and why a clinic sees its patient."""
+
+    place: str | None = None
+    provider: str | None = None
+    reason: str | None = None

@@ -9,7 +9,7 @@ class State(StrEnum):
     RECEIVED = "received"
     """Kept and acknowledged with AA; not read yet."""
     INTERPRETED = "interpreted"
-    """Became a referral or a cancellation."""
+    """Became a fact that other services act on."""
     REVIEW = "review"
     """Kept; a person must look."""
     REFUSED = "refused"

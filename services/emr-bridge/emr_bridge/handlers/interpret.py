@@ -15,18 +15,13 @@ from sqlalchemy import RowMapping
 
 from common import outbox, tracing
 from common.database import Transaction
-from common.events.emr import (
-    CancellationSubmitted,
-    EmrEvent,
-    MessageReceived,
-    ReferralSubmitted,
-    ReviewRequested,
-)
+from common.events.emr import EmrEvent, MessageReceived, ReviewRequested
 from common.sealing import Sealer
 from emr_bridge.domain.link import Link
 from emr_bridge.domain.message import State
 from emr_bridge.formats.hl7v2 import interpret as hl7
 from emr_bridge.formats.hl7v2.header import read_header
+from emr_bridge.formats.hl7v2.interpret.overrides import NONE, Overrides
 from emr_bridge.formats.hl7v2.interpret.reading import (
     CancellationAsked,
     Doubtful,
@@ -34,6 +29,7 @@ from emr_bridge.formats.hl7v2.interpret.reading import (
     Requested,
 )
 from emr_bridge.formats.hl7v2.reader import read
+from emr_bridge.handlers.facts import Read, facts
 from emr_bridge.handlers.receive import seal_context
 from emr_bridge.handlers.senders import senders_of
 from emr_bridge.store import messages
@@ -111,10 +107,19 @@ def _understand(message: Waiting) -> Understood:
         return Understood(message, Doubtful("unknown_sender"))
     try:
         parsed = read(message.raw, default_charset=message.link.charset)
-        return Understood(message, hl7.interpret(parsed), parsed.repairs)
+        reading = hl7.interpret(parsed, _overrides(message.link))
+        amiss = () if isinstance(reading, Doubtful | CancellationAsked) else reading.found.findings
+        return Understood(message, reading, (*parsed.repairs, *amiss))
     except Exception as error:
         log.warning("interpretation_failed", message_id=str(message.id), exc_info=error)
         return Understood(message, Doubtful("interpretation_failed"))
+
+
+def _overrides(link: Link) -> Overrides:
+    dialect = link.dialect
+    if not (dialect.overrides or dialect.code_sets):
+        return NONE
+    return Overrides.parse(dialect.overrides, dialect.code_sets)
 
 
 async def record(
@@ -156,7 +161,8 @@ def _record(found: Understood, row: RowMapping, sealer: Sealer, now: datetime) -
     events: list[EmrEvent] = [] if row["announced"] else [_received(message)]
     if found.reading is None or row["state"] != State.RECEIVED:
         return Record(message, {}, events, None, found.traceparent)
-    event = _event(message, found.reading, sealer, now)
+    told = facts(_read(found), found.reading, sealer=sealer, now=now)
+    event = told[-1]
     doubt = event.reason if isinstance(event, ReviewRequested) else None
     values: dict[str, Any] = {
         "of": message.id,
@@ -171,7 +177,20 @@ def _record(found: Understood, row: RowMapping, sealer: Sealer, now: datetime) -
     correlation = None
     if link is not None and isinstance(found.reading, Requested):
         correlation = _correlation(message, found.reading, link, sealer)
-    return Record(message, values, [*events, event], correlation, found.traceparent)
+    return Record(message, values, [*events, *told], correlation, found.traceparent)
+
+
+def _read(found: Understood) -> Read:
+    message, link = found.message, found.message.link
+    return Read(
+        message_id=message.id,
+        sender=message.sender,
+        message_type=message.message_type,
+        received_at=message.received_at,
+        clinic_id=link.clinic_id if link else None,
+        link_id=link.id if link else None,
+        repairs=found.repairs,
+    )
 
 
 def correlation_context(message_id: UUID) -> str:
@@ -189,25 +208,6 @@ def _received(message: Waiting) -> MessageReceived:
         message_type=message.message_type,
         control_id=message.control_id,
     )
-
-
-def _event(message: Waiting, reading: Reading, sealer: Sealer, now: datetime) -> EmrEvent:
-    link = message.link
-    about: dict[str, Any] = {
-        "occurred_at": now,
-        "message_id": message.id,
-        "sender": message.sender,
-        "clinic_id": link.clinic_id if link else None,
-    }
-    if isinstance(reading, CancellationAsked):
-        return CancellationSubmitted(**about, external_id=reading.external_id)
-    about["message_type"] = message.message_type
-    if isinstance(reading, Doubtful):
-        return ReviewRequested(**about, reason=reading.reason)
-    event = ReferralSubmitted(**about, link_id=link.id if link else None)
-    known = {"clinic_id": about["clinic_id"], "received_at": message.received_at}
-    submission = reading.submission.model_copy(update=known)
-    return event.model_copy(update={"sealed": event.with_sealed(sealer, submission).sealed})
 
 
 def _correlation(message: Waiting, reading: Requested, link: Link, sealer: Sealer) -> Correlation:

@@ -94,7 +94,7 @@ async def post(
     base: Base,
     response: Response,
 ) -> DocumentOut:
-    """Add a PDF, TIFF, PNG or JPEG of up to 25 MiB: as multipart field `file`, or as the body itself.
+    """Add a PDF, RTF, text, TIFF, PNG or JPEG of up to 25 MiB: as multipart field `file`, or as the body itself.
 
     The first bytes must be of the declared type. The same bytes again are the same document.
     """

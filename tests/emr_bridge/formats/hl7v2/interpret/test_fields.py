@@ -367,7 +367,7 @@ def test_a_cancelled_referral_says_so_by_its_status_too():
     [
         (["DC"], CancellationAsked("P-1")),
         (["OC", "CA"], CancellationAsked("P-1")),
-        (["XO"], Doubtful("modification")),
+        (["XR"], Doubtful("modification")),
         (["HD"], Doubtful("hold")),
         (["SC"], Doubtful("status_change")),
         (["NW", "CA"], Doubtful("mixed_orders")),

@@ -1,12 +1,12 @@
 """What the sender calls the order and the patient: by these numbers both sides find it again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from common.events.submission import Identifier
 from emr_bridge.formats.hl7v2.interpret.fields.values import date_of
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
 from emr_bridge.formats.hl7v2.reader import Message, Value
-from emr_bridge.formats.hl7v2.separators import standard
+from emr_bridge.formats.hl7v2.separators import Separators, standard
 
 PLACES = (("RF1", 6, "PLAC"), ("ORC", 2, "PLAC"), ("OBR", 2, "PLAC"), ("ORC", 4, "GPN"))
 """Originating referral, placer order, and placer group number, as trusted; with table 0203's type."""
@@ -36,8 +36,14 @@ def order_numbers(message: Message, sources: Sources | None = None) -> tuple[Ide
     return tuple(found.values())
 
 
-def placer(message: Message) -> str:
-    """Return the best number's whole field as sent, in standard separators; empty without one."""
+def placer(message: Message, named: Sequence[Identifier] = ()) -> str:
+    """Return the best number's whole field as sent, in standard separators; empty without one.
+
+    `named` is a number that stands elsewhere by the link's own account.
+    """
+    if named:
+        parts = (Separators().escaped(part) for part in (named[0].value, named[0].system or ""))
+        return "^".join(parts).rstrip("^")
     fields = (value for _, value in _values(message) if value.component(1))
     return next((standard(value.raw, value.separators) for value in fields), "")
 

@@ -21,6 +21,12 @@ DATES = (
 )
 """`YYYYMMDD…` and ISO 8601, `MM/DD/YYYY`, `Aug 15, 1942`, `15-AUG-1942`."""
 
+MOMENT = re.compile(
+    r"(?P<day>\d{8})(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?P<second>[0-5]\d)?(?:\.\d{1,4})?"
+    r"(?P<offset>[+-][01]\d[0-5]\d)?",
+    re.ASCII,
+)
+
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{1,6})?", re.ASCII)
 NPI_FORM = re.compile(r"[12]\d{9}", re.ASCII)
@@ -57,6 +63,17 @@ def date_of(text: str | None) -> date | None:
         return date(int(found["year"]), int(number), int(found["day"]))
     except ValueError:
         return None
+
+
+def moment_of(text: str | None) -> str | None:
+    """Read TS and DTM with a time of day as ISO 8601; an offset only where the sender gives one."""
+    found = MOMENT.fullmatch(text or "")
+    if found is None or date_of(found["day"]) is None:
+        return None
+    day, offset = found["day"], found["offset"] or ""
+    second = found["second"] or "00"
+    written = f"{day[:4]}-{day[4:6]}-{day[6:]}T{found['hour']}:{found['minute']}:{second}"
+    return f"{written}{offset[:3]}:{offset[3:]}" if offset else written
 
 
 def number_of(text: str | None) -> Decimal | None:
