@@ -43,6 +43,9 @@ S = Status
 
 ENDS = frozenset({S.DECLINED, S.TRANSFERRED, S.CANCELLED, S.DISCONTINUED})
 OPEN = frozenset(Status) - ENDS - {S.ACTIVE}
+LIVE = OPEN | {S.ACTIVE}
+"""Those that still are the clinic's order: worked on, or filled and going on."""
+
 STAGES = OPEN - {S.INFORMATION_NEEDED, S.ON_HOLD}
 WORK = frozenset(
     {S.BENEFITS_INVESTIGATION, S.PRIOR_AUTHORIZATION, S.FINANCIAL_ASSISTANCE, S.CLINICAL_REVIEW}

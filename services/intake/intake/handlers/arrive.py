@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 from common import tracing
 from common.database import Transaction
 from common.events.people import Contact
-from common.events.submission import Submission
+from common.events.submission import Identifier, Submission
 from common.ids import new_id, short_code
 from common.sealing import Sealer
 from intake.domain import completeness, findings, information
@@ -21,7 +21,7 @@ from intake.domain.referral import Referral
 from intake.handlers import card, likeness, record
 from intake.handlers.desk import Desk
 from intake.handlers.record import Telling
-from intake.store import external_ids, referrals
+from intake.store import external_ids, patient_numbers, referrals
 from intake.store import findings as kept_findings
 from intake.store.external_ids import Number
 from intake.store.referrals import Kept, Origin, Patient
@@ -37,6 +37,10 @@ class Order:
     door: Door
     received_at: datetime
     traceparent: str | None = None
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Where in a message each value stood, by JSON pointer."""
+    deleted: tuple[str, ...] = ()
+    """Pointers of values that the sender takes back."""
 
     @cached_property
     def patient_index(self) -> str | None:
@@ -64,6 +68,12 @@ class Newcomer:
     findings: Sequence[Finding]
     telling: Sequence[Telling]
 
+    @property
+    def patient(self) -> tuple[UUID, str, Sequence[Identifier]]:
+        """The referral, its clinic, and what that clinic calls the patient."""
+        referral, said = self.kept.referral, self.kept.details.submission
+        return referral.id, referral.clinic_id, said.patient.identifiers
+
 
 async def take_in(
     tx: Transaction,
@@ -75,7 +85,7 @@ async def take_in(
 ) -> list[Newcomer | None]:
     """Write the orders that are plainly new; None stands for one that must be looked at alone.
 
-    Plainly new: neither an open referral nor an order before it here has its number, or its
+    Plainly new: neither an open (or active) referral nor an order before it here has its number, or its
     patient with its drug. The caller has locked the clinics, and says whom to address at each.
     """
     numbers = {number for order in orders for number in order.numbers}
@@ -142,7 +152,8 @@ def newcomer(
     )
     new = Referral(id=identifier, clinic_id=order.clinic_id, code=short_code(identifier))
     after, events = information.receive(new, arrival, now=now)
-    kept = Kept(after, Details(submission=submission), _origin(arrival, now))
+    details = Details(submission=submission, places=dict(order.places))
+    kept = Kept(after, details, _origin(arrival, now))
     person = card.made(kept, arrival.findings, contact)
     telling = record.told(order.desk, kept, events, person, since=None, now=now)
     return Newcomer(kept, order.patient_index, order.numbers, arrival.findings, telling)
@@ -155,6 +166,7 @@ async def keep_all(
     await referrals.add_all(tx, sealer, [(one.kept, one.patient_index) for one in arrived])
     ids = [(one.kept.referral.id, one) for one in arrived]
     await external_ids.add_all(tx, [(i, number) for i, one in ids for number in one.numbers])
+    await patient_numbers.add_all(tx, sealer, [one.patient for one in arrived])
     await kept_findings.add_all(tx, [(i, made) for i, one in ids for made in one.findings], now=now)
     await record.write(tx, sealer, [telling for one in arrived for telling in one.telling], now=now)
 

@@ -1,8 +1,9 @@
 """Taking corrections of what a clinic said: merged, checked again, and what is settled told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 from common.database import Transaction
@@ -13,7 +14,7 @@ from intake.domain.referral import Referral
 from intake.handlers import record
 from intake.handlers.card import Said
 from intake.handlers.desk import Desk
-from intake.store import external_ids, findings
+from intake.store import external_ids, findings, patient_numbers
 from intake.store.referrals import Kept, Origin
 
 NO_CORRECTION = {"clinic_id", "received_at", "notes", "documents"}
@@ -21,10 +22,45 @@ NO_CORRECTION = {"clinic_id", "received_at", "notes", "documents"}
 
 
 def what_is_said(submission: Submission) -> dict[str, Any]:
-    """Return the fields that the sender filled in; empty ones say nothing."""
+    """Return the fields that the sender filled in; empty ones, and an unknown sex, say nothing."""
     said = submission.model_dump(mode="json", exclude_unset=True, exclude=NO_CORRECTION)
+    if said.get("patient", {}).get("sex") == "unknown":
+        del said["patient"]["sex"]
     kept: dict[str, Any] = _without_empty(said)
     return kept
+
+
+def updated(before: Submission, submission: Submission, deleted: Iterable[str] = ()) -> Submission:
+    """Return what is known after a sender says it again: what is left out stays, `deleted` goes.
+
+    `deleted` are JSON pointers. An insurance of the same payer is completed, another replaces it.
+    """
+    said = what_is_said(submission)
+    known = before.model_dump(mode="json")
+    if "coverages" in said:
+        pairs = zip_longest(said["coverages"], known["coverages"][: len(said["coverages"])])
+        said["coverages"] = [_completed(one, other or {}) for one, other in pairs]
+    after = _merged(known, said)
+    for pointer in deleted:
+        _delete(after, pointer.strip("/").split("/"))
+    return Submission.model_validate(after)
+
+
+def _completed(said: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    said = _without_empty(said)
+    payers = [(one.get("payer") or "").casefold() for one in (said, known)]
+    return known | said if not payers[0] or payers[0] == payers[1] else said
+
+
+def _delete(known: Any, path: Sequence[str]) -> None:
+    """Take a value away; what is not there is passed over."""
+    for step in path[:-1]:
+        if isinstance(known, list):
+            known = known[int(step)] if step.isdigit() and int(step) < len(known) else None
+        else:
+            known = known.get(step) if isinstance(known, dict) else None
+    if isinstance(known, dict):
+        known.pop(path[-1], None)
 
 
 def merge(before: Submission, said: Mapping[str, Any]) -> Submission:
@@ -54,7 +90,10 @@ async def take(
     )
     details = kept.details.model_copy(update={"submission": submission, "questions": questions})
     corrected = replace(kept, details=details, origin=_scored(kept, made))
-    await external_ids.add(tx, kept.referral.clinic_id, kept.referral.id, submission.external_ids)
+    clinic_id, referral_id = kept.referral.clinic_id, kept.referral.id
+    await external_ids.add(tx, clinic_id, referral_id, submission.external_ids)
+    numbers = submission.patient.identifiers
+    await patient_numbers.put(tx, desk.sealer, clinic_id, referral_id, numbers)
     return await record.keep(tx, desk, corrected, decided, said=said, now=now)
 
 

@@ -23,6 +23,7 @@ from intake.domain.endings import request_cancellation
 from intake.domain.information import Door
 from intake.domain.reasons import CancelReason
 from intake.handlers import record, review
+from intake.handlers.arrive import Order
 from intake.handlers.desk import Desk
 from intake.handlers.submit import submit
 from intake.store import (
@@ -61,15 +62,9 @@ async def take_submission(
     if clinic_id is None or not await clinics.is_registered(tx, clinic_id):
         await review.of_unknown_clinic(tx, at_desk, event, submission, door=door, now=now)
         return
-    await submit(
-        tx,
-        at_desk,
-        submission,
-        clinic_id=clinic_id,
-        door=door,
-        received_at=submission.received_at or event.occurred_at,
-        now=now,
-    )
+    at = submission.received_at or event.occurred_at
+    order = Order(at_desk, submission, clinic_id, door, at, None, event.places, event.deleted)
+    await submit(tx, order, now=now)
 
 
 async def take_cancellation(

@@ -10,6 +10,7 @@ from common.database import Transaction
 from common.errors import Conflict, FieldError, Invalid
 from common.events.submission import Submission
 from intake.domain.information import Door
+from intake.handlers.arrive import Order
 from intake.handlers.desk import Desk
 from intake.handlers.submit import submit
 from intake.store import clinics, reviews
@@ -60,13 +61,12 @@ async def _place(
     if clinic_id is None or not await clinics.is_registered(tx, clinic_id):
         fault = FieldError("/clinic_id", "name a registered clinic, or dismiss the review")
         raise Invalid("the submission needs its clinic", errors=[fault])
-    submitted = await submit(
-        tx,
+    order = Order(
         desk.of(desk.actor, review.message_id),
         submission,
-        clinic_id=clinic_id,
-        door=cast("Door", review.door),
-        received_at=submission.received_at or review.opened_at,
-        now=now,
+        clinic_id,
+        cast("Door", review.door),
+        submission.received_at or review.opened_at,
     )
+    submitted = await submit(tx, order, now=now)
     return replace(review, clinic_id=clinic_id, referral_id=submitted.referral.id)

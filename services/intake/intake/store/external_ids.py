@@ -9,12 +9,15 @@ from sqlalchemy import ColumnElement, select
 
 from common.database import Transaction, insert_new
 from common.events.submission import Identifier
-from intake.domain.referral import OPEN, Status
+from intake.domain.referral import LIVE, OPEN, Status
 from intake.store.tables import external_ids as table
 from intake.store.tables import referrals
 from intake.store.text import plain
 
 LONGEST = 200
+
+APPOINTMENT = "SCH-2"
+"""The system of the clinic's own appointments (HL7 v2 SCH-2): a number, but no order's."""
 
 
 class Number(NamedTuple):
@@ -41,33 +44,37 @@ async def add_all(tx: Transaction, numbers: Sequence[tuple[UUID, Number]]) -> No
 
 
 async def taken(tx: Transaction, numbers: AbstractSet[Number]) -> set[Number]:
-    """Return which of these numbers open referrals have."""
+    """Return which of these numbers referrals have that are open or active."""
     if not numbers:
         return set()
     query = (
         select(table.c.clinic_id, table.c.system, table.c.value)
         .join(referrals, table.c.referral_id == referrals.c.id)
-        .where(referrals.c.status.in_([status.value for status in OPEN]))
+        .where(referrals.c.status.in_([status.value for status in LIVE]))
         .where(table.c.clinic_id.in_({number.clinic_id for number in numbers}))
         .where(table.c.value.in_({number.value for number in numbers}))
     )
     return {Number(*row) for row in await tx.execute(query)} & numbers
 
 
-async def find_open(
-    tx: Transaction, clinic_id: str, identifiers: Iterable[Identifier]
+async def find(
+    tx: Transaction,
+    clinic_id: str,
+    identifiers: Iterable[Identifier],
+    *,
+    among: Iterable[Status] = OPEN,
 ) -> list[UUID]:
-    """Return the clinic's open referrals that have one of these numbers of the same system."""
+    """Return the clinic's referrals that have one of these numbers of the same system."""
     found: list[UUID] = []
     for number in numbers_of(clinic_id, identifiers):
         same = (table.c.system == number.system) & (table.c.value == number.value)
-        found += await _having(tx, clinic_id, same, among=OPEN)
+        found += await _having(tx, clinic_id, same, among=among)
     return list(dict.fromkeys(found))
 
 
 async def find_meant(tx: Transaction, clinic_id: str, value: str) -> list[UUID]:
-    """Return what a number without its system may mean: all open referrals, else the latest one."""
-    same = table.c.value == plain(value, LONGEST)
+    """Return what an order's number without its system may mean: all open referrals, else the latest."""
+    same = (table.c.value == plain(value, LONGEST)) & (table.c.system != APPOINTMENT)
     still_open = await _having(tx, clinic_id, same, among=OPEN)
     return still_open or (await _having(tx, clinic_id, same, among=Status))[:1]
 

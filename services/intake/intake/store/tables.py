@@ -74,6 +74,25 @@ external_ids = Table(
     Index("ix_external_ids_clinic_id_value", "clinic_id", "value"),
 )
 
+patient_numbers = Table(
+    "patient_numbers",
+    metadata,
+    Column("referral_id", Uuid, _of_referral(), primary_key=True),
+    Column("number_index", String(64), primary_key=True),
+    Column("clinic_id", CLINIC_ID, nullable=False),
+    Index("ix_patient_numbers_clinic_id_number_index", "clinic_id", "number_index"),
+)
+
+paper_parts = Table(
+    "paper_parts",
+    metadata,
+    Column("message_id", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False, index=True),
+)
+
 submissions = Table(
     "submissions",
     metadata,
@@ -170,6 +189,7 @@ reviews = Table(
     Column("message_type", String(64)),
     Column("external_id", String(200)),
     Column("submission", LargeBinary),
+    Column("papers", Json),
     Column("opened_at", UtcDateTime, nullable=False),
     Column("resolved_at", UtcDateTime),
     Column("resolved_by", String(200)),
@@ -177,6 +197,7 @@ reviews = Table(
     Column("note", LargeBinary),
     Column("traceparent", String(55)),
     Index("ix_reviews_resolved_at_opened_at_id", "resolved_at", "opened_at", "id"),
+    Index("ix_reviews_message_id", "message_id"),
 )
 
 promises = Table(
