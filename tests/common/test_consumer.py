@@ -18,7 +18,7 @@ from tests.common.sample import (
     unwanted,
 )
 
-from common import deadletter, outbox, tables, verdicts
+from common import deadletter, relay, tables, verdicts
 from common.consumer import STORM, Consumer, DeadLetterStorm
 from common.errors import ConcurrentUpdate, Conflict, NotFound, Retry, SetAside
 from common.eventlog.port import NewRecord
@@ -63,7 +63,7 @@ def reading(db, clock, handler=note, group="g"):
 
 async def publish(db, log, *events):
     await tell(db, *events)
-    while await outbox.drain(db, log):
+    while await relay.drain(db, log):
         pass
 
 
@@ -149,7 +149,7 @@ async def test_one_poisonous_record_is_set_aside_and_the_others_are_handled_in_o
 async def test_the_dead_letter_topic_is_told_with_the_same_bytes_and_key(db, log, clock):
     await publish(db, log, happened("bad"))
     await read(reading(db, clock, Faults(bad=[SetAside("unwell")])), log)
-    await outbox.drain(db, log)
+    await relay.drain(db, log)
     (dead,) = [r async for r in log.read([DLQ], follow=False)]
     (alive,) = [r async for r in log.read([TOPIC], follow=False)]
     assert (dead.key, dead.value) == (alive.key, alive.value)

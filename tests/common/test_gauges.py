@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import REGISTRY
 from tests.common.sample import NOON, happened, metadata, tell
 
-from common import gauges, metrics, outbox
+from common import gauges, metrics, relay
 from common.gauges import Gauges
 
 
@@ -62,7 +62,7 @@ async def test_a_reading_is_taken_once_while_it_is_fresh():
 
 async def test_the_lag_of_a_group_is_told_by_topic(runtime):
     await tell(runtime.db, happened("1"))
-    await outbox.drain(runtime.db, runtime.log)
+    await relay.drain(runtime.db, runtime.log)
     await Gauges("zz", [gauges.lag(runtime.log, "zz-group", ["emr.events"])]).refresh()
     assert told("referral_consumer_lag_records", group="zz-group", topic="emr.events") == 1
 
@@ -75,6 +75,6 @@ async def test_free_room_is_told_where_the_database_is_a_file(runtime):
 async def test_the_time_to_publish_is_observed_for_each_event(runtime):
     await tell(runtime.db, happened("1"), happened("2"))
     observe = gauges.publishing("zz-relay", lambda: NOON + timedelta(seconds=2))
-    await outbox.drain(runtime.db, runtime.log, observe=observe)
+    await relay.drain(runtime.db, runtime.log, observe=observe)
     assert told("referral_commit_to_publish_seconds_count", service="zz-relay") == 2
     assert told("referral_commit_to_publish_seconds_sum", service="zz-relay") == 4

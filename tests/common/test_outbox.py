@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 
@@ -7,14 +8,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.common.sample import NOON, TOPIC, count, happened, metadata, tell
 
-from common import inbox, outbox, tables
+from common import deadletter, inbox, outbox, relay, tables
 from common.database import Database
 from common.errors import Retry
-from common.eventlog.port import NewRecord
+from common.eventlog.port import NewRecord, RecordsTooLarge
 from common.eventlog.sqlite import SqliteEventLog
 from common.events import registry
 from common.events.emr import MessageReceived
 from common.ids import new_id
+from common.publishing import Publisher
 
 
 class Unreliable(SqliteEventLog):
@@ -27,6 +29,17 @@ class Unreliable(SqliteEventLog):
         if self.failures:
             self.failures -= 1
             raise Retry("no answer")
+
+
+class Narrow(SqliteEventLog):
+    """A log with a limit, as a cluster has one."""
+
+    largest = 2_000
+
+    async def append(self, new: Sequence[NewRecord]) -> None:
+        if large := [n for n, record in enumerate(new) if len(record.value) > self.largest]:
+            raise RecordsTooLarge(large)
+        await super().append(new)
 
 
 @pytest.fixture
@@ -53,7 +66,7 @@ def told(record) -> str:
 
 async def test_an_event_is_published_as_a_cloudevent_with_its_headers(db, log):
     (event_id,) = await tell(db, happened("1"))
-    assert await outbox.drain(db, log)
+    assert await relay.drain(db, log)
     (record,) = await published(log)
     event = json.loads(record.value)
     assert (event["specversion"], event["id"]) == ("1.0", str(event_id))
@@ -74,14 +87,14 @@ async def test_an_event_of_a_transaction_that_rolled_back_is_never_published(db,
         async with db.begin() as tx:
             await outbox.append(tx, happened("1"), now=NOON)
             raise ZeroDivisionError
-    assert not await outbox.drain(db, log)
+    assert not await relay.drain(db, log)
     assert not await published(log)
 
 
 async def test_what_is_published_is_forgotten(db, log):
     await tell(db, happened("1"))
-    assert await outbox.drain(db, log)
-    assert not await outbox.drain(db, log)
+    assert await relay.drain(db, log)
+    assert not await relay.drain(db, log)
     assert await count(db, tables.outbox) == 0
 
 
@@ -92,9 +105,9 @@ async def test_a_crash_between_the_log_and_the_outbox_publishes_again_and_loses_
     unreliable = Unreliable(tmp_path / "log.db")
     await tell(db, happened("1"))
     with pytest.raises(Retry):
-        await outbox.drain(db, unreliable)
+        await relay.drain(db, unreliable)
     assert await count(db, tables.outbox) == 1
-    assert await outbox.drain(db, log)
+    assert await relay.drain(db, log)
     first, second = await published(log)
     assert first.value == second.value
     await unreliable.close()
@@ -102,20 +115,88 @@ async def test_a_crash_between_the_log_and_the_outbox_publishes_again_and_loses_
 
 async def test_batches_are_taken_oldest_first(db, log):
     await tell(db, *(happened(str(n)) for n in range(7)))
-    while await outbox.drain(db, log, batch=3):
+    while await relay.drain(db, log, batch=3):
         pass
     assert [told(r) for r in await published(log)] == [str(n) for n in range(7)]
+
+
+async def test_an_event_that_is_too_large_for_the_log_is_set_aside_and_the_rest_goes_on(
+    db, tmp_path
+):
+    """INVARIANT: no event can stop an outbox. Broken by taking the log's refusal for an outage."""
+    narrow = Narrow(tmp_path / "narrow.db")
+    large = "L" * narrow.largest
+    await tell(db, happened("0"), happened(large), happened("1"), happened(large), happened("2"))
+    while await relay.drain(db, narrow, batch=2):
+        pass
+    assert list(dict.fromkeys(told(r) for r in await published(narrow))) == ["0", "1", "2"]
+    assert await count(db, tables.outbox) == 0
+    async with db.read() as tx:
+        letters = await deadletter.waiting(tx)
+    assert [registry.read(letter["value"])[0].data["control_id"] for letter in letters] == [
+        large
+    ] * 2
+    assert {(letter["code"], letter["partition"]) for letter in letters} == {
+        ("record_too_large", deadletter.UNSENT)
+    }
+    await narrow.close()
+
+
+async def test_an_event_that_was_too_large_is_sent_by_its_replay_once_the_log_takes_it(
+    db, tmp_path
+):
+    narrow = Narrow(tmp_path / "narrow.db")
+    (event_id,) = await tell(db, happened("L" * narrow.largest))
+    await relay.drain(db, narrow)
+    async with db.read() as tx:
+        (letter,) = await deadletter.waiting(tx)
+    narrow.largest = 10_000
+    async with db.begin() as tx:
+        await deadletter.replay(tx, letter["id"], {}, by="ops", reason="raised it", now=NOON)
+    while await relay.drain(db, narrow):
+        pass
+    (record,) = await published(narrow)
+    assert (record.headers["ce_id"], record.key) == (str(event_id), "APP|FAC")
+    async with db.read() as tx:
+        assert not await deadletter.waiting(tx)
+    await narrow.close()
+
+
+async def test_nothing_is_published_ahead_of_a_batch_that_the_log_did_not_take(db, tmp_path):
+    """INVARIANT: order per subject, though the next batch is read ahead."""
+
+    class Moody(SqliteEventLog):
+        refusals = 2
+
+        async def append(self, new: Sequence[NewRecord]) -> None:
+            if told(new[0]) != "0" and self.refusals:
+                self.refusals -= 1
+                raise Retry("not now")
+            await super().append(new)
+
+    log = Moody(tmp_path / "moody.db")
+    await tell(db, *(happened(f"{n}") for n in range(8)))
+    async with relay._opened(db) as (rows, _):
+        publisher = Publisher(rows, db, log, lambda: NOON, "g", batch=2)
+        steps = 0
+        while steps < 10:
+            steps += 1
+            with contextlib.suppress(Retry):
+                await publisher.step()
+    assert [told(r) for r in await published(log)] == [f"{n}" for n in range(8)]
+    assert await count(db, tables.outbox) == 0
+    await log.close()
 
 
 async def test_two_relays_at_once_lose_nothing_and_keep_each_first_sight_in_order(db, log):
     """INVARIANT: order per subject, whoever relays. Broken by relays that share out the rows."""
     await tell(db, *(happened(f"{n:02}", sender=f"S|{n % 3}") for n in range(40)))
 
-    async def relay() -> None:
-        while await outbox.drain(db, log, batch=7):  # noqa: ASYNC110 - lets the other relay in
+    async def go_on() -> None:
+        while await relay.drain(db, log, batch=7):  # noqa: ASYNC110 - lets the other relay in
             await asyncio.sleep(0)
 
-    await asyncio.gather(relay(), relay())
+    await asyncio.gather(go_on(), go_on())
     first_sights = dict.fromkeys((r.key, told(r)) for r in await published(log))
     by_sender: dict[str, list[str]] = {}
     for key, what in first_sights:
@@ -135,7 +216,7 @@ def test_one_subjects_events_are_published_in_the_order_of_their_commits(tmp_pat
         await db.create_all(metadata)
         for n, subject in enumerate(subjects):
             await tell(db, happened(f"{n:03}", sender=subject))
-        while await outbox.drain(db, log, batch=batch):
+        while await relay.drain(db, log, batch=batch):
             pass
         order = [(r.key, told(r)) for r in await published(log)]
         assert order == [(s, f"{n:03}") for n, s in enumerate(subjects)]

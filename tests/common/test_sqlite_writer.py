@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ async def test_one_that_fails_takes_only_itself_back(db):
         return_exceptions=True,
     )
     assert [type(one) for one in told[1::2]] == [ZeroDivisionError, IntegrityError, KeyError]
-    assert told[::2] == [None] * 3
+    assert not any(told[::2])
     assert await noted(db) == ["0", "1", "2"]
 
 
@@ -183,4 +184,4 @@ async def test_a_reader_that_is_cancelled_while_it_connects_leaves_nothing_open(
         reading.cancel()
         await asyncio.wait([reading])
         await db.close()
-        assert db._reader.pool.checkedout() == 0
+        assert not [one.name for one in threading.enumerate() if one.name == f"sqlite:{steps}.db"]

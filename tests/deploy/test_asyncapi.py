@@ -16,7 +16,7 @@ import pytest
 import yaml
 from pydantic import AwareDatetime, BaseModel
 
-from common import outbox
+from common import outbox, relay
 from common.events.envelope import Envelope
 from common.events.registry import TOPICS, TYPES
 from common.tables import new_metadata
@@ -78,7 +78,7 @@ async def test_every_record_that_came_to_the_log_is_what_the_document_says(runti
     async with runtime.db.begin() as tx:
         for event in SAMPLES:
             await outbox.append(tx, event, now=clock())
-    while await outbox.drain(runtime.db, runtime.log):
+    while await relay.drain(runtime.db, runtime.log):
         pass
 
     records = [record async for record in runtime.log.read(TOPICS, follow=False)]

@@ -15,7 +15,7 @@ from tests.notifications.builders import (
 )
 from tests.notifications.receiver import receiving
 
-from common import outbox
+from common import outbox, relay
 from common.consumer import Consumer
 from common.errors import Misconfigured
 from common.events.notification import NoticeDelivered, PromiseKept
@@ -64,7 +64,7 @@ async def test_from_the_log_to_the_clinics_endpoint_and_back_to_the_log(
             await outbox.append(tx, clinic.with_sealed(runtime.sealer, card), now=clock())
             event = referral_event(ReferralReceived, runtime.sealer)
             await outbox.append(tx, event, now=clock())
-        await outbox.drain(runtime.db, runtime.log)
+        await relay.drain(runtime.db, runtime.log)
         async with runtime.log.subscribe(service.topics, group=service.name) as subscription:
             while await consumer.step(subscription, timeout_seconds=0.1):
                 pass

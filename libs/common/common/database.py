@@ -111,11 +111,12 @@ class Database:
         return self.dialect == "sqlite"
 
     @asynccontextmanager
-    async def begin(self) -> AsyncGenerator[Transaction]:
+    async def begin(self, *, wakes: bool = True) -> AsyncGenerator[Transaction]:
         """Open a transaction: leaving commits, an error rolls back.
 
         Whoever waits on `committed` is woken if rows were written; were an empty one to wake them
-        too, two workers that find nothing to claim would wake each other for ever.
+        too, two workers that find nothing to claim would wake each other for ever. With `wakes`
+        off nobody is: for rows of which no worker could make anything.
         """
         async with self._writer.begin() as tx:
             before = _rows_written(tx)
@@ -127,7 +128,8 @@ class Database:
                 failpoints.reach("before_commit")
         if wrote:
             failpoints.reach("after_commit")
-            self.committed.notify()
+            if wakes:
+                self.committed.notify()
         if told:
             self.told.notify()
 

@@ -9,11 +9,14 @@ from sqlalchemy import RowMapping, select, update
 from common import inbox, outbox, tracing
 from common.database import Transaction, insert_new
 from common.errors import Conflict, NotFound
-from common.eventlog.port import Record
+from common.eventlog.port import NewRecord, Record
 from common.events import registry
 from common.ids import new_id
 from common.tables import dead_letters
 from common.verdicts import Handlers
+
+UNSENT = -1
+"""The partition of a dead letter that never was in the log: its replay puts it into the outbox again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,30 @@ class Failure:
 
 async def set_aside(tx: Transaction, record: Record, failure: Failure, *, now: datetime) -> bool:
     """Keep the record and tell the dead-letter topic; return False where it was kept before."""
+    if not await _keep(tx, record, failure, now=now):
+        return False
+    headers = dict(record.headers) | _told(record, failure, now)
+    await outbox.append_raw(tx, f"{record.topic}.dlq", record.key, record.value, headers, now=now)
+    return True
+
+
+async def keep_unsent(
+    tx: Transaction, row_id: int, record: NewRecord, failure: Failure, *, now: datetime
+) -> None:
+    """Keep what the log does not take, by its place in the outbox; the dead-letter topic would not either."""
+    unsent = Record(
+        topic=record.topic,
+        partition=UNSENT,
+        offset=row_id,
+        key=record.key,
+        value=record.value,
+        headers=record.headers,
+        appended_at=now,
+    )
+    await _keep(tx, unsent, failure, now=now)
+
+
+async def _keep(tx: Transaction, record: Record, failure: Failure, *, now: datetime) -> bool:
     row = {
         "id": new_id(),
         "topic": record.topic,
@@ -40,11 +67,7 @@ async def set_aside(tx: Transaction, record: Record, failure: Failure, *, now: d
         "failed_at": now,
     }
     new = insert_new(tx, dead_letters).values(row).returning(dead_letters.c.id)
-    if (await tx.execute(new)).scalar_one_or_none() is None:
-        return False
-    headers = dict(record.headers) | _told(record, failure, now)
-    await outbox.append_raw(tx, f"{record.topic}.dlq", record.key, record.value, headers, now=now)
-    return True
+    return (await tx.execute(new)).scalar_one_or_none() is not None
 
 
 def _told(record: Record, failure: Failure, now: datetime) -> dict[str, str]:
@@ -69,7 +92,7 @@ async def waiting(tx: Transaction) -> list[RowMapping]:
 async def replay(
     tx: Transaction, letter_id: UUID, handlers: Handlers, *, by: str, reason: str, now: datetime
 ) -> None:
-    """Handle a dead letter again, once; who did so and why stays with it.
+    """Handle a dead letter again, or send it where it never was sent, once; who did so and why stays with it.
 
     An event that was handled meanwhile (it came a second time) is not handled again. Raises
     NotFound, or Conflict when it was replayed before; what the handler raises rolls back.
@@ -82,6 +105,10 @@ async def replay(
     fresh = (dead_letters.c.id == letter_id) & dead_letters.c.replayed_at.is_(None)
     if (await tx.execute(update(dead_letters).where(fresh).values(told))).rowcount != 1:
         raise Conflict(f"dead letter {letter_id} was replayed before")
+    if letter["partition"] == UNSENT:
+        topic, key, value = letter["topic"], letter["key"], letter["value"]
+        await outbox.append_raw(tx, topic, key, value, letter["headers"], now=now)
+        return
     envelope, event = registry.read(letter["value"], only=handlers)
     if event is None:
         return

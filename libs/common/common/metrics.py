@@ -14,7 +14,7 @@ worker_restarts = Counter(
     ["service", "worker"],
 )
 outbox_published = Counter(
-    "referral_outbox_drains_total", "Batches brought from an outbox to the log.", ["service"]
+    "referral_outbox_published_total", "Events brought from an outbox to the log.", ["service"]
 )
 messages_received = Counter(
     "referral_messages_received_total",
@@ -90,6 +90,20 @@ deliveries_oldest = Gauge(
 tasks_open = Gauge("referral_tasks_open", "Tasks that wait for a person.", ["kind"])
 reviews_open = Gauge("referral_reviews_open", "Reviews that wait for a person.")
 links_up = Gauge("referral_link_up", "Whether an EMR link works (1) or not (0).", ["link"])
+link_circuit_open = Gauge(
+    "referral_link_circuit_open",
+    "Whether an EMR link is left alone (1): refused for its configuration, or held for a person.",
+    ["link"],
+)
+link_depth = Gauge("referral_link_depth", "Messages that wait to be sent over a link.", ["link"])
+link_oldest = Gauge(
+    "referral_link_oldest_seconds",
+    "Age of the oldest message that waits to be sent over a link, 0 if none does.",
+    ["link"],
+)
+link_parked = Gauge(
+    "referral_link_parked", "Messages of a link that were refused and wait for a person.", ["link"]
+)
 mllp_connections = Gauge("referral_mllp_connections", "EMR links that are connected now.")
 ready = Gauge(
     "referral_ready",

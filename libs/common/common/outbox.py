@@ -1,24 +1,17 @@
-"""Events that wait, in the transaction that made them, to be brought to the log; and the relay that does so.
+"""Events that wait, in the transaction that made them, to be brought to the log (common.publishing)."""
 
-What is unpublished is what is there: rows go when the log has them. A crash in between publishes twice,
-and the inbox of each reader absorbs it.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert
 
-from common import failpoints, tracing
-from common.database import Database, Transaction, events_wait
-from common.eventlog.port import EventLog, NewRecord
+from common import tracing
+from common.database import Transaction, events_wait
 from common.events.envelope import Envelope, Event
 from common.ids import new_id
 from common.tables import outbox
-
-BATCH = 500
 
 
 async def append(tx: Transaction, event: Event, *, now: datetime) -> UUID:
@@ -78,30 +71,3 @@ def _row(envelope: Envelope, event: Event, now: datetime) -> dict[str, Any]:
         "headers": headers,
         "created_at": now,
     }
-
-
-async def drain(
-    db: Database,
-    log: EventLog,
-    *,
-    batch: int = BATCH,
-    observe: Callable[[Sequence[datetime]], None] | None = None,
-) -> bool:
-    """Publish the oldest unpublished events, then forget them; return whether there may be more.
-
-    `observe` is told when the events that are in the log now were written.
-    """
-    async with db.read() as tx:
-        rows = (await tx.execute(select(outbox).order_by(outbox.c.id).limit(batch))).all()
-    if not rows:
-        return False
-    failpoints.reach("before_publish")
-    await log.append(
-        [NewRecord(topic=r.topic, key=r.key, value=r.value, headers=r.headers) for r in rows]
-    )
-    failpoints.reach("after_publish")
-    if observe is not None:
-        observe([r.created_at for r in rows])
-    async with db.begin() as tx:
-        await tx.execute(delete(outbox).where(outbox.c.id.in_([r.id for r in rows])))
-    return True

@@ -15,7 +15,7 @@ Should two relays ever publish at once (a network that was cut, not a process), 
 through the rows in order and the readers pass over what they have seen: order per subject holds.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,9 +24,12 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from common import gauges, metrics, outbox
+from common import gauges
+from common.clock import utc_now
 from common.database import Database
 from common.errors import Retry
+from common.eventlog.port import EventLog
+from common.publishing import BATCH, Observe, PostgresqlRows, Publisher, Rows, sqlite_rows
 from common.service import Service
 from common.worker import Worker, poll
 
@@ -54,39 +57,55 @@ OWN_SESSION = {
 
 def relay_of(service: Service) -> Worker:
     """Return the loop that brings a service's outbox to the log, whenever it is its turn."""
-    db = service.runtime.db
     observe = gauges.publishing(service.name, service.runtime.clock)
-
-    async def step() -> bool:
-        published = await outbox.drain(db, service.runtime.log, observe=observe)
-        if published:
-            metrics.outbox_published.labels(service.name).inc()
-        return published
-
-    if db.is_sqlite:
-        return Worker("relay", lambda: poll(step, wake=db.told, every=EVERY_SECONDS))
-    return Worker("relay", lambda: _take_turns(db, step))
+    take = _watch if service.runtime.db.is_sqlite else _take_turns
+    return Worker("relay", lambda: take(service, observe))
 
 
 async def publish_the_rest(service: Service) -> None:
     """Bring what is left to the log, unless another replica has the turn and does so."""
+    async with _opened(service.runtime.db) as (rows, session):
+        if session is None or await _has_turn(session):
+            publisher = _publisher(service, rows)
+            while await publisher.step():
+                pass
+
+
+async def drain(
+    db: Database,
+    log: EventLog,
+    *,
+    batch: int = BATCH,
+    observe: Observe | None = None,
+) -> bool:
+    """Publish the oldest unpublished events, then forget them; return whether there may be more.
+
+    `observe` is told when the events that are in the log now were written.
+    """
+    async with _opened(db) as (rows, _):
+        publisher = Publisher(rows, db, log, utc_now, "relay", observe, batch)
+        more = await publisher.has_more()
+        await publisher.forget()
+    return more
+
+
+def _publisher(service: Service, rows: Rows, observe: Observe | None = None) -> Publisher:
+    given = service.runtime
+    return Publisher(rows, given.db, given.log, given.clock, service.name, observe)
+
+
+async def _watch(service: Service, observe: Observe) -> None:
+    """Publish what is committed to a file, for ever."""
     db = service.runtime.db
-    if db.is_sqlite:
-        await _drain_all(service)
-        return
-    async with _session(db) as session:
-        if await _has_turn(session):
-            await _drain_all(service)
+    async with _opened(db) as (rows, _):
+        publisher = _publisher(service, rows, observe)
+        await poll(publisher.has_more, wake=db.told, every=EVERY_SECONDS)
 
 
-async def _drain_all(service: Service) -> None:
-    while await outbox.drain(service.runtime.db, service.runtime.log):
-        pass
-
-
-async def _take_turns(db: Database, step: Callable[[], Awaitable[bool]]) -> None:
+async def _take_turns(service: Service, observe: Observe) -> None:
     """Wait for the turn, then publish until the connection that holds it is lost (Retry)."""
-    async with _session(db) as session:
+    db = service.runtime.db
+    async with _opened(db) as (rows, session):
         seen = db.told.count
         while not await _has_turn(session):
             if await db.told.wait(EVERY_SECONDS, since=seen):
@@ -94,13 +113,25 @@ async def _take_turns(db: Database, step: Callable[[], Awaitable[bool]]) -> None
                 await session.execute(f"NOTIFY {CHANNEL}")
         await session.add_listener(CHANNEL, lambda *_: db.told.notify())
         log.info("relay_has_turn")
+        publisher = _publisher(service, rows, observe)
         while not session.is_closed():
             seen = db.told.count
-            if await step():
+            if await publisher.step():
                 continue
             if not await db.told.wait(EVERY_SECONDS, since=seen):
                 await session.execute("SELECT 1", timeout=ANSWER_SECONDS)
     raise Retry("the relay lost the connection that held its turn")
+
+
+@asynccontextmanager
+async def _opened(db: Database) -> AsyncGenerator[tuple[Rows, Any]]:
+    """Open the outbox, and the session that can have the turn where it takes one."""
+    if db.is_sqlite:
+        async with sqlite_rows(db) as rows:
+            yield rows, None
+    else:
+        async with _session(db) as session:
+            yield PostgresqlRows(session), session
 
 
 async def _has_turn(session: Any) -> bool:

@@ -5,7 +5,7 @@ import contextlib
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 
 import pytest
 from sqlalchemy import select
@@ -22,14 +22,15 @@ from tests.common.eventlog.contract import (
 from tests.common.sample import NOON, TOPIC, happened, metadata, note, noted, tell
 from tests.servers.kafka import Can, KafkaServer
 
-from common import outbox, tables
+from common import deadletter, relay, tables
 from common.consumer import Consumer
-from common.errors import Retry, SetAside
+from common.errors import Retry
 from common.eventlog.kafka import KafkaEventLog, open_kafka
 from common.eventlog.kafka_connection import partitions
 from common.eventlog.kafka_settings import read_settings
-from common.eventlog.port import NewRecord, Record, Subscription
+from common.eventlog.port import NewRecord, Record, RecordsTooLarge, Subscription
 from common.eventlog.topics import Topic, apply
+from common.events import registry
 from common.events.emr import MessageReceived
 
 OPENER = "common.eventlog.kafka:open_kafka"
@@ -41,11 +42,18 @@ COUNTING = {
 QUICK = {"drain_seconds": "4", "timeout_seconds": "15"}
 
 
-async def make_topics(kafka: KafkaServer, names: str, *, parts: int, **more: str) -> str:
+async def make_topics(
+    kafka: KafkaServer,
+    names: str,
+    *,
+    parts: int,
+    config: Mapping[str, str] | None = None,
+    **more: str,
+) -> str:
     """Create topics that no other test has; return the URL that leads to them."""
     url = kafka.url(prefix=f"{uuid.uuid4().hex[:8]}.", **{**QUICK, **more})
     settings = read_settings(url)
-    await apply(settings, [Topic(name, parts, 1, {}) for name in names.split()])
+    await apply(settings, [Topic(name, parts, 1, config or {}) for name in names.split()])
     async with asyncio.timeout(10):
         while True:
             with contextlib.suppress(Retry):
@@ -258,7 +266,7 @@ async def test_the_outbox_reaches_the_handlers_once_and_in_order_per_key(
     async with source.read() as tx:
         rows = (await tx.execute(select(tables.outbox))).all()
     await log.append([NewRecord(r.topic, r.key, r.value, r.headers) for r in rows[:30]])
-    while await outbox.drain(source, log):
+    while await relay.drain(source, log):
         pass
     consumer = Consumer("g", [TOPIC], {MessageReceived: note}, target, clock)
     running = asyncio.create_task(consumer.run(log))
@@ -277,9 +285,49 @@ async def test_the_outbox_reaches_the_handlers_once_and_in_order_per_key(
 
 
 async def test_a_record_that_is_too_large_is_told_from_an_outage(log):
-    with pytest.raises(SetAside) as told:
-        await log.append([NewRecord("t", "k", bytes(2_000_000))])
-    assert told.value.code == "record_too_large"
+    with pytest.raises(RecordsTooLarge) as told:
+        await log.append([new("k", "1"), NewRecord("t", "k", bytes(2_000_000))])
+    assert (told.value.code, told.value.places) == ("record_too_large", (1,))
+
+
+@pytest.mark.parametrize("size", range(1_047_000, 1_049_000, 150))
+async def test_no_size_around_the_limit_is_taken_for_an_outage(log, size):
+    """INVARIANT: a record is taken or refused. Broken by a limit of ours above that of the broker."""
+    with contextlib.suppress(RecordsTooLarge):
+        await log.append([NewRecord("t", "k", bytes(size), {"ce_type": "x"})])
+
+
+async def test_a_topic_that_takes_less_than_others_refuses_by_name(kafka):
+    """The broker refuses a whole batch; which record it was is found out."""
+    kafka.needs(Can.COMPARE)
+    url = await make_topics(kafka, "t", parts=1, config={"max.message.bytes": "5000"})
+    log = open_kafka(url)
+    with pytest.raises(RecordsTooLarge) as told:
+        await log.append([new("k", "1"), NewRecord("t", "k", bytes(9_000)), new("k", "2")])
+    assert told.value.places == (1,)
+    await log.append([new("k", "3")])
+    assert values(await read_all(log))[-1] == "3"
+    await log.close()
+
+
+async def test_an_event_that_the_cluster_does_not_take_is_set_aside_and_the_rest_goes_on(
+    kafka, make_database
+):
+    """INVARIANT: no event can stop an outbox."""
+    kafka.needs(Can.COMPARE)
+    source = await make_database(metadata)
+    log = open_kafka(await make_topics(kafka, TOPIC, parts=2, config={"max.message.bytes": "9000"}))
+    large = ["X" * 2_000_000, "Y" * 20_000]  # one for us to refuse, one for the broker
+    for what in ("0", large[0], "1", large[1], "2"):
+        await tell(source, happened(what, sender=f"{what[0]}|F"))
+    while await relay.drain(source, log):
+        pass
+    found = {registry.read(r.value)[0].data["control_id"] for r in await read_all(log, TOPIC)}
+    assert found == {"0", "1", "2"}
+    async with source.read() as tx:
+        letters = await deadletter.waiting(tx)
+    assert [registry.read(one["value"])[0].data["control_id"] for one in letters] == large
+    await log.close()
 
 
 async def test_a_topic_that_is_not_there_is_named_at_once(log):

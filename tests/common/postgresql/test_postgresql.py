@@ -25,7 +25,7 @@ from tests.common.sample import (
 from tests.servers.postgresql import LocalServer
 from tests.servers.provider import could_not_run
 
-from common import inbox, outbox, tables
+from common import inbox, relay, tables
 from common.claims import claim, write_held
 from common.consumer import Consumer
 from common.database import Database, Json, UtcDateTime
@@ -145,7 +145,7 @@ async def test_a_consumer_lives_through_a_stop_of_the_database_and_sets_nothing_
         could_not_run("the server of TEST_POSTGRESQL_URL is not ours to stop")
     log = SqliteEventLog(tmp_path / "log.db")
     await tell(db, *(happened(str(n)) for n in range(60)))
-    while await outbox.drain(db, log, batch=20):
+    while await relay.drain(db, log, batch=20):
         pass
 
     async def slowly(tx, event, now):

@@ -7,12 +7,15 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 
-from common.errors import Retry, SetAside
+from common.errors import Retry
 from common.eventlog.kafka_connection import bounded, options
 from common.eventlog.kafka_settings import KafkaSettings
-from common.eventlog.port import NewRecord
+from common.eventlog.port import NewRecord, RecordsTooLarge
 
 log = structlog.get_logger()
+
+LARGEST = 1_048_000
+"""Bytes of one record with its headers: what a broker takes by default (1 MiB), less what goes around it."""
 
 BATCH_BYTES = 128 * 1024
 """Per partition and request; aiokafka keeps one request per partition on the way, so small is slow."""
@@ -47,14 +50,35 @@ class KafkaProducer:
         """Append in the order given, or raise Retry within the time-out.
 
         One at a time: a failed append takes the producer with it, which must be nobody else's.
+        RecordsTooLarge tells which the cluster will never take.
         """
+        if large := [n for n, record in enumerate(records) if _size(record) > LARGEST]:
+            raise RecordsTooLarge(large)
         async with self._turn:
             try:
-                async with bounded("take the records", self._settings.timeout_seconds):
-                    await self._send(records)
+                await self._append(records)
             except Retry as error:
-                log.warning("kafka_producer_abandoned", records=len(records), exc_info=error)
-                await self._abandon()
+                if not isinstance(error.__cause__, MessageSizeTooLargeError):
+                    raise
+                await self._find_refused(records)
+
+    async def _append(self, records: Sequence[NewRecord]) -> None:
+        try:
+            async with bounded("take the records", self._settings.timeout_seconds):
+                await self._send(records)
+        except Retry as error:
+            log.warning("kafka_producer_abandoned", records=len(records), exc_info=error)
+            await self._abandon()
+            raise
+
+    async def _find_refused(self, records: Sequence[NewRecord]) -> None:
+        """Append one by one where a topic takes less than we think: a batch does not tell whose fault it is."""
+        for place, record in enumerate(records):
+            try:
+                await self._append([record])
+            except Retry as error:
+                if isinstance(error.__cause__, MessageSizeTooLargeError):
+                    raise RecordsTooLarge([place]) from error
                 raise
 
     async def close(self) -> None:
@@ -83,12 +107,9 @@ class KafkaProducer:
     ) -> "asyncio.Future[object]":
         headers = [(name, value.encode()) for name, value in record.headers.items()]
         topic = self._settings.prefix + record.topic
-        try:
-            sent: asyncio.Future[object] = await producer.send(
-                topic, key=record.key.encode(), value=record.value, headers=headers
-            )
-        except MessageSizeTooLargeError as error:
-            raise SetAside("record_too_large") from error
+        sent: asyncio.Future[object] = await producer.send(
+            topic, key=record.key.encode(), value=record.value, headers=headers
+        )
         sent.add_done_callback(_seen)
         return sent
 
@@ -113,6 +134,12 @@ class KafkaProducer:
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.abandon()
+
+
+def _size(record: NewRecord) -> int:
+    """Return the bytes of a record, or what is certainly more."""
+    told = sum(4 * (len(name) + len(value)) + 10 for name, value in record.headers.items())
+    return len(record.value) + 4 * len(record.key) + told
 
 
 def _seen(future: "asyncio.Future[object]") -> None:

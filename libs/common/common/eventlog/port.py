@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from common.errors import SetAside
+
 
 @dataclass(frozen=True, slots=True)
 class NewRecord:
@@ -28,6 +30,15 @@ class Record:
     value: bytes
     headers: Mapping[str, str]
     appended_at: datetime
+
+
+class RecordsTooLarge(SetAside):
+    """Some of the records are larger than the log will ever take."""
+
+    def __init__(self, places: Sequence[int]) -> None:
+        super().__init__("record_too_large")
+        self.places = tuple(places)
+        """Where they stand among those that were to be appended."""
 
 
 class Subscription(Protocol):
@@ -57,7 +68,8 @@ class EventLog(Protocol):
         """Append; on return every record survives the loss of the process and the power.
 
         Records of one key keep the order in which they are given. Raises Retry when the log cannot
-        take them now; then some may have been appended nevertheless.
+        take them now, RecordsTooLarge when it never will take some; then others may have been
+        appended nevertheless.
         """
 
     def subscribe(
