@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 from uuid import UUID
 
+from sqlalchemy import LargeBinary
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,7 +23,7 @@ from emr_bridge.store.tables import messages
 ANSWER_SECONDS = 20.0
 """How long the database may take over a batch: senders give up after some thirty seconds."""
 
-COLUMNS = NewMessage.__slots__
+COLUMNS = NewMessage._fields
 
 Bind = Callable[[Any], Any]
 
@@ -94,7 +95,7 @@ class PostgresqlArrivals:
             self._connection = await self._db.connection().start()
             self._driver = (await self._connection.get_raw_connection()).driver_connection
             self._statement = await self._driver.prepare(_for_postgresql())
-        columns = [[getattr(row, name) for row in rows] for name in COLUMNS]
+        columns = zip(*rows, strict=True)
         with self._db.committing():
             kept: Sequence[UUID] | None = await self._statement.fetchval(
                 *columns, revision, len(rows), timeout=ANSWER_SECONDS
@@ -163,18 +164,20 @@ def _is_current(revision: str) -> str:
 
 def _bound(row: NewMessage) -> list[Any]:
     """Return a row's values as SQLAlchemy gives them to SQLite."""
-    return [
-        bind(value) if bind is not None and value is not None else value
-        for bind, value in ((bind, getattr(row, name)) for name, bind in _binds())
-    ]
+    values = list(row)
+    for place, bind in _binds():
+        values[place] = bind(values[place])
+    return values
 
 
 @lru_cache(maxsize=1)
-def _binds() -> list[tuple[str, Bind | None]]:
+def _binds() -> list[tuple[int, Bind]]:
+    """Return what has to be done to which columns; bytes are taken as they are."""
     dialect = sqlite.dialect()
-    binds: list[tuple[str, Bind | None]] = []
-    for name in COLUMNS:
-        impl = messages.c[name].type.dialect_impl(dialect)
-        is_bytes = name in ("raw", "ack")  # SQLite takes bytes as they are
-        binds.append((name, None if is_bytes else impl.bind_processor(dialect)))
-    return binds
+    kinds = [messages.c[name].type.dialect_impl(dialect) for name in COLUMNS]
+    binds = [(place, kind.bind_processor(dialect)) for place, kind in enumerate(kinds)]
+    return [
+        (place, bind)
+        for place, bind in binds
+        if bind is not None and not isinstance(kinds[place], LargeBinary)
+    ]

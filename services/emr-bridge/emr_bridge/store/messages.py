@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import BindParameter, RowMapping, bindparam, func, insert, select, update
@@ -38,8 +38,7 @@ READ = (
 """What reading and announcing a message takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewMessage:
+class NewMessage(NamedTuple):
     """A row to be. `raw` is sealed; `dedup_key` says what may exist only once."""
 
     id: UUID
@@ -162,7 +161,7 @@ async def correlation_of(tx: Transaction, referral_id: UUID) -> Correlation | No
 
 def _values(row: NewMessage) -> dict[str, Any]:
     given = {"repairs": [], "duplicates": 0, "announced": False}
-    return {name: getattr(row, name) for name in row.__slots__} | given
+    return row._asdict() | given
 
 
 def _given(name: str) -> BindParameter[Any]:

@@ -5,6 +5,7 @@ What a message said is never repeated but for the ids of MSH; ERR holds codes an
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from emr_bridge.formats.hl7v2.header import Header
@@ -25,6 +26,10 @@ TEXT_0357 = {
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CONTROL_ID_LENGTH = 20
 """MSH-10's limit up to HL7 2.5.1."""
+
+PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+SHIFTS = range(5 * (CONTROL_ID_LENGTH - 2), -1, -10)
+"""Ten bits at a time, from the highest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +76,7 @@ class Acknowledgement:
 def control_id_of(identifier: UUID) -> str:
     """Return a control id of 20 characters: the UUIDv7's time and 52 of its random bits."""
     number = (identifier.int >> 80 << 52) | (identifier.int & ((1 << 52) - 1))
-    letters = [ALPHABET[number >> 5 * place & 31] for place in reversed(range(CONTROL_ID_LENGTH))]
-    return "".join(letters)
+    return "".join([PAIRS[number >> shift & 1023] for shift in SHIFTS])
 
 
 def acknowledge(
@@ -91,12 +95,17 @@ def acknowledge(
     mark, inner = header.separator, header.encoding[:1]
     event = header.component(9, 2).encode()
     kind = inner.join([b"ACK", event, b"ACK"]) if event else b"ACK"
-    stamp = now.strftime("%Y%m%d%H%M%S%z").encode()
     head = [
         b"MSH",
         header.encoding,
         *(header.raw(number) for number in (5, 6, 3, 4)),
-        *(stamp, b"", kind, control_id.encode(), header.raw(11) or b"P"),
+        *(
+            _stamp(now.replace(microsecond=0)),
+            b"",
+            kind,
+            control_id.encode(),
+            header.raw(11) or b"P",
+        ),
         *(header.raw(12) or b"2.5.1", b"", b"", b"NE", b"NE"),
     ]
     accepted = "CA" if is_enhanced else "AA"
@@ -112,6 +121,11 @@ def acknowledge(
 def code_of(answer: bytes) -> str:
     """Return MSA-1 of an answer that `acknowledge` made."""
     return answer.partition(b"\rMSA")[2][1:3].decode()
+
+
+@lru_cache(maxsize=8)
+def _stamp(second: datetime) -> bytes:
+    return second.strftime("%Y%m%d%H%M%S%z").encode()
 
 
 def _error(refusal: Refusal, header: Header) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 BOM = b"\xef\xbb\xbf"
 LONGEST_LINE = 8192
@@ -11,6 +12,9 @@ LONGEST_FIELD = 199
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 HEADER_LINE = re.compile(rb"(?:^|[\r\n])[ \t]*MSH(?=[^A-Za-z0-9\s])")
 BATCH = (b"FHS", b"BHS")
+
+REMEMBERED = 1024
+"""Header fields whose text is kept: a sender's next message says the same but for its id and time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,7 @@ class Header:
 
     def component(self, number: int, component: int) -> str:
         """Return one component of MSH-`number` as text."""
-        parts = self.raw(number).split(self.encoding[:1])
-        return _text(parts[component - 1]).strip() if component <= len(parts) else ""
+        return _component(self.raw(number), self.encoding[:1], component)
 
     @property
     def control_id(self) -> str:
@@ -69,18 +72,26 @@ def read_header(raw: bytes) -> Header:
     if found is None:
         return Header(is_batch=start in BATCH)
     line = raw.removeprefix(BOM)[found.end() - 3 :][:LONGEST_LINE]
-    line = re.split(rb"[\r\n]", line, maxsplit=1)[0]
+    line = line.partition(b"\r")[0].partition(b"\n")[0]
     separator = line[3:4]
     fields = (separator, *line[4:].split(separator))
-    return Header(fields, separator, _encoding(fields), is_batch=start in BATCH)
+    encoding = _encoding(fields[1] if len(fields) > 1 else b"")
+    return Header(fields, separator, encoding, is_batch=start in BATCH)
 
 
-def _encoding(fields: tuple[bytes, ...]) -> bytes:
-    named = fields[1] if len(fields) > 1 else b""
+@lru_cache(maxsize=64)
+def _encoding(named: bytes) -> bytes:
     unusable = not named or any(chr(byte).isalnum() or chr(byte).isspace() for byte in named)
     return b"^~\\&" if unusable else named
 
 
+@lru_cache(maxsize=REMEMBERED)
+def _component(raw: bytes, separator: bytes, number: int) -> str:
+    parts = raw.split(separator)
+    return _text(parts[number - 1]).strip() if number <= len(parts) else ""
+
+
+@lru_cache(maxsize=REMEMBERED)
 def _text(raw: bytes) -> str:
     try:
         decoded = raw.decode("utf-8")
