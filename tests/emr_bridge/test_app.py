@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import inspect
 from tests.emr_bridge.builders import clinic_changed, events, verdict
-from tests.emr_bridge.workers.test_sender import ask
+from tests.emr_bridge.sending import ask
 
 from common.database import Database
 from common.errors import Misconfigured

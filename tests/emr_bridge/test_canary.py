@@ -9,7 +9,7 @@ import httpx2
 import structlog
 from sqlalchemy import select
 from tests.emr_bridge.builders import SAMPLES, connected, listening, sample, with_link
-from tests.emr_bridge.workers.test_sender import ask, linked, sender_for
+from tests.emr_bridge.sending import ask, linked, sender_for
 
 from common.tables import outbox
 from emr_bridge.api import create

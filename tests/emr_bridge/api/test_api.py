@@ -6,6 +6,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 from tests.emr_bridge.builders import CLINIC, link, referral, rows_of, with_link
+from tests.emr_bridge.sending import ask
 
 from common.events.referral import ReferralReceived
 from emr_bridge.api import create
@@ -104,8 +105,6 @@ async def test_an_unknown_message_is_404_and_a_bad_filter_422(client):
 
 
 async def test_links_tell_their_state_and_what_waits(runtime, client):
-    from tests.emr_bridge.workers.test_sender import ask
-
     up, down = link(host="127.0.0.1", port=1), link(id=f"{CLINIC}/b", host="127.0.0.1", port=2)
     inbound, gone = link(id=f"{CLINIC}/c"), link(id=f"{CLINIC}/d")
     async with runtime.db.begin() as tx:

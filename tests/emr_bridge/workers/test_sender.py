@@ -1,22 +1,25 @@
 """Sending over real sockets to an EMR that answers by script."""
 
 import asyncio
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from tests.emr_bridge.builders import CLINIC, events, link, referral, rows_of, until
+from tests.emr_bridge.sending import (
+    REFERRAL,
+    ask,
+    go,
+    linked,
+    one_row,
+    sender_for,
+    stepping,
+    take_back,
+)
 
 from common.events.emr import MessageDelivered, MessageNotDelivered
-from common.events.notification import (
-    EmrDeliveryRequested,
-    EmrDeliveryWithdrawn,
-    NoticeContent,
-)
-from common.events.people import PatientCard
 from common.events.referral import Appointment
 from emr_bridge.formats.hl7v2.reader import read
 from emr_bridge.handlers import request
@@ -25,12 +28,8 @@ from emr_bridge.store import links
 from emr_bridge.store.messages import attach_referral
 from emr_bridge.store.tables import links as links_table
 from emr_bridge.store.tables import messages, outbound, outbound_attempts
-from emr_bridge.transports.mllp_client import Address, Client, Patience
 from emr_bridge.workers.interpreter import interpret_next
-from emr_bridge.workers.sender import Sender
 from simulators.emr import EmrServer, accept, drop, reject, silent, slow, wrong_id
-
-REFERRAL = UUID("0195a000-0000-7000-8000-000000000001")
 
 
 @pytest.fixture
@@ -41,86 +40,11 @@ async def emr():
     await server.close()
 
 
-def sender_for(runtime, *, answer_seconds=0.3) -> Sender:
-    patience = Patience(connect_seconds=5, answer_seconds=answer_seconds)
-    return Sender(
-        runtime=runtime,
-        connect=lambda link, unasked: Client(
-            Address(link.host or "", link.port or 0), patience, unasked
-        ),
-        jitter=lambda: 0.0,
-    )
-
-
 @pytest.fixture
 async def sender(runtime):
     made = sender_for(runtime)
     yield made
     await made._drain()
-
-
-async def linked(runtime, emr, *others):
-    reachable = link(host=emr.host, port=emr.port)
-    async with runtime.db.begin() as tx:
-        await links.replace(tx, CLINIC, [reachable, *others])
-    return reachable
-
-
-async def ask(runtime, *, referral_id=REFERRAL, notice="referral_received", **values):
-    content = NoticeContent(
-        addressed_to="Nora ZZTESTNURSE",
-        title="We have your referral",
-        lines=("We are checking the insurance.",),
-        patient=PatientCard(family_name="ZZTEST", given_names=("Anna",)),
-    )
-    bare = EmrDeliveryRequested(
-        occurred_at=runtime.clock(),
-        referral_id=referral_id,
-        clinic_id=CLINIC,
-        delivery_id=uuid4(),
-        notice_id=uuid4(),
-        notice=notice,
-        referral_code="R4K7QM",
-        referral_status="received",
-        happened_at=runtime.clock(),
-        **values,
-    )
-    event = bare.model_copy(update={"sealed": bare.with_sealed(runtime.sealer, content).sealed})
-    async with runtime.db.begin() as tx:
-        await request.request_delivery(tx, event, runtime.clock())
-    return event
-
-
-async def take_back(runtime, asked):
-    event = EmrDeliveryWithdrawn(
-        occurred_at=runtime.clock(),
-        referral_id=asked.referral_id,
-        clinic_id=CLINIC,
-        delivery_id=asked.delivery_id,
-    )
-    async with runtime.db.begin() as tx:
-        await request.withdraw(tx, event, runtime.clock())
-
-
-async def go(sender, runtime=None, clock=None, after=timedelta(0)):
-    if clock is not None:
-        clock.advance(after)
-    await sender.step()
-    await sender.idle()
-
-
-async def one_row(runtime, table=outbound):
-    (row,) = await rows_of(runtime, table)
-    return row
-
-
-@asynccontextmanager
-async def stepping(sender, emr, count=1):
-    """Begin sending and wait until the EMR has the message."""
-    await sender.step()
-    await until(lambda: len(emr.received) >= count)
-    yield
-    await sender.idle()
 
 
 async def test_a_notice_is_sent_and_its_acknowledgement_told(runtime, emr, sender):

@@ -147,7 +147,8 @@ class EmrServer:
 
 def answers(header: Header, step: Step) -> list[tuple[float, bytes]]:
     """Write the ACKs that a step gives, each with the seconds to wait before it."""
-    fault = Fault(step.error, step.location) if step.code not in {"AA", "CA"} else None
+    is_refusal = step.code not in {"AA", "CA"} and step.error
+    fault = Fault(step.error, step.location) if is_refusal else None
     final = acknowledge(header, step.code, fault=fault)
     return {
         Kind.ACCEPT: [(0.0, final)],

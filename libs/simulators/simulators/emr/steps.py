@@ -22,7 +22,7 @@ class Kind(StrEnum):
 
 
 class Step(BaseModel):
-    """One answer: a kind, its MSA-1 code (table 0008), ERR-3 code (0357) and ERR-2 location."""
+    """One answer: a kind, its MSA-1 code (table 0008), ERR-3 code (0357; empty for none) and location."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,7 +39,7 @@ def accept(code: Code = "AA") -> Step:
 
 
 def reject(code: Code = "AE", *, error: str = "207", location: str = "") -> Step:
-    """Refuse it with AE, AR, CE or CR and an ERR segment."""
+    """Refuse it with AE, AR, CE or CR and an ERR segment; without one where `error` is empty."""
     return Step(kind=Kind.REJECT, code=code, error=error, location=location)
 
 

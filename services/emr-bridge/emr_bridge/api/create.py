@@ -4,12 +4,13 @@ from fastapi import FastAPI
 
 from common.http import create_api
 from common.service import Runtime
-from emr_bridge.api import links, messages
+from emr_bridge.api import links, messages, outbound
 
 DESCRIPTION = """
 Every HL7 v2 message as it came in, with the answer that was given and what became of it; and the
-links to the clinics' EMRs with what waits on them. Lists hold ids, codes and times; patient data is
-only in a message's `raw` bytes.
+links to the clinics' EMRs with what waits on them; and every message that we send, with its attempts.
+One that was refused is parked: a person edits it, replays it or gives it up, with `X-Actor` and a
+reason. Lists hold ids, codes and times; patient data is only in a message's `raw` bytes.
 """
 
 
@@ -21,6 +22,6 @@ def api(runtime: Runtime) -> FastAPI:
         description=DESCRIPTION,
         runtime=runtime,
     )
-    for part in (links, messages):
+    for part in (links, messages, outbound):
         app.include_router(part.router)
     return app

@@ -26,7 +26,18 @@ class LinkOut(Answer):
     state: Literal["up", "down", "inbound_only", "removed"]
     down_since: AwareDatetime | None
     last_error: str | None
+    circuit: Literal["closed", "open", "held"] = Field(
+        description="`open`: refused for its configuration too often in a row; `held`: strict order, "
+        "and a message is parked"
+    )
+    next_attempt_at: AwareDatetime | None = Field(description="Left alone until then")
+    answered_at: AwareDatetime | None = Field(description="When the EMR answered last")
+    last_answer: str | None = Field(description="In codes", examples=["AA", "AR 200"])
     depth: int = Field(description="Messages that wait to be sent")
+    committed: int = Field(
+        description="Messages taken over (CA) whose application has yet to answer"
+    )
+    parked: int = Field(description="Messages that were refused and wait for a person")
     oldest: AwareDatetime | None = Field(description="When the oldest of them was asked for")
 
 

@@ -58,6 +58,12 @@ async def resume(tx: Transaction, link_id: str) -> bool:
     return done.rowcount == 1
 
 
+async def let_go(tx: Transaction, link_id: str) -> None:
+    """End a link's wait for a person: what it waited for was decided."""
+    held = (links.c.id == link_id) & (links.c.circuit == "held")
+    await tx.execute(update(links).where(held).values(circuit=None, next_attempt_at=None))
+
+
 async def is_resting(tx: Transaction, link_id: str, now: datetime) -> bool:
     """Tell whether a link is to be left alone for now."""
     resting = (links.c.id == link_id) & (links.c.next_attempt_at > now)

@@ -3,16 +3,25 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
-
 from common import metrics
 from common.database import Transaction
-from common.gauges import Reading
-from emr_bridge.store.links import CAN_SEND
-from emr_bridge.store.tables import links
+from common.gauges import Reading, age
+from emr_bridge.store import overview
+
+SENDING = ("up", "down")
 
 
-async def ask(tx: Transaction, now: datetime) -> Sequence[Reading]:  # noqa: ARG001 - one shape for all
-    """Tell of each link that we send by whether it works: what one replica found, all tell."""
-    rows = await tx.execute(select(links.c.id, links.c.down_since).where(CAN_SEND))
-    return [(metrics.links_up, (row.id,), row.down_since is None) for row in rows]
+async def ask(tx: Transaction, now: datetime) -> Sequence[Reading]:
+    """Tell of each link that we send by how it is: what one replica found, all tell."""
+    rows = await overview.links_with_depth(tx)
+    readings: list[Reading] = []
+    for row in (row for row in rows if row["state"] in SENDING):
+        link = (row["id"],)
+        readings += [
+            (metrics.links_up, link, row["state"] == "up"),
+            (metrics.link_circuit_open, link, row["circuit"] != "closed"),
+            (metrics.link_depth, link, row["depth"]),
+            (metrics.link_oldest, link, age(row["oldest"], now)),
+            (metrics.link_parked, link, row["parked"]),
+        ]
+    return readings
