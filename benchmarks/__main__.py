@@ -37,7 +37,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("series", nargs="*", choices=[[], *ALL], help="default: all")
+    parser.add_argument("series", nargs="*", type=_known, help=f"of {', '.join(ALL)}; default: all")
     parser.add_argument("--rounds", type=int, help=f"default {ROUNDS}")
     parser.add_argument("--seconds", type=float, help=f"of each measurement; default {SECONDS:g}")
     parser.add_argument("--quick", action="store_true", help="one round of a second: a first look")
@@ -45,6 +45,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--json", metavar="FILE", help="write every sample to FILE")
     parser.add_argument("--page", action="store_true", help="write docs/reference/performance.md")
     return parser.parse_args()
+
+
+def _known(name: str) -> str:
+    if name not in ALL:
+        raise argparse.ArgumentTypeError(f"there is no series {name}: {', '.join(ALL)}")
+    return name
 
 
 async def _run(chosen: Sequence[Series], *, rounds: int, seconds: float) -> list[Outcome]:

@@ -86,4 +86,42 @@ async def output_of(command: Sequence[Argument]) -> bytes:
     return printed
 
 
-__all__ = ["ROOT", "free_port", "listens", "module", "output_of", "running"]
+class Talking:
+    """A program that answers once more when its input is closed."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        """Take a program with pipes."""
+        self._process = process
+
+    async def line(self) -> bytes:
+        """Return what it says next."""
+        assert self._process.stdout is not None  # noqa: S101 - it was started with a pipe
+        return await self._process.stdout.readline()
+
+    async def last_word(self) -> bytes:
+        """Close its input; return what it says then."""
+        said, _ = await self._process.communicate(b"")
+        return said
+
+
+@contextlib.asynccontextmanager
+async def talking(command: Sequence[Argument]) -> AsyncGenerator[Talking]:
+    """Run a program that prints a line when it is ready; go on from there."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *map(str, command),
+        stdin=pipe,
+        stdout=pipe,
+        cwd=ROOT,
+        limit=1 << 26,
+        preexec_fn=end_with_parent,
+    )
+    try:
+        talker = Talking(process)
+        await talker.line()
+        yield talker
+    finally:
+        await _end(process)
+
+
+__all__ = ["ROOT", "Talking", "free_port", "listens", "module", "output_of", "running", "talking"]

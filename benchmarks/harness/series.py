@@ -1,5 +1,6 @@
 """Runs contenders interleaved (A B C, A B C), so that a noisy minute hits all of them."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,9 @@ from benchmarks.harness.aim import Aim, Cell
 from benchmarks.harness.contender import Absent, Contender, Failed, Load, Measure, Sample
 
 Say = Callable[[str], None]
+
+PATIENCE_SECONDS = 60.0
+"""What a measurement may take beside its load; then something hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +89,9 @@ async def run(series: Series, *, rounds: int, seconds: float, say: Say) -> Outco
                     cell = Cell(contender.name, width)
                     row = outcome.rows.setdefault(cell, Row(cell))
                     try:
-                        row.samples.append(await measure(Load(width, seconds)))
-                    except Failed as reason:
+                        async with asyncio.timeout(seconds + PATIENCE_SECONDS):
+                            row.samples.append(await measure(Load(width, seconds)))
+                    except (Failed, TimeoutError) as reason:
                         outcome.failed.append(f"{contender.name} at {width}: {reason}")
                         say(f"{series.name}: FAILED {outcome.failed[-1]}")
     return outcome

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import uvloop
 
 from benchmarks.peers.ack import accept
+from emr_bridge.ports import Caller
 from emr_bridge.transports.mllp import Limits, Server
 
 
@@ -16,13 +17,20 @@ class Accepting:
         """Return an ACK."""
         return accept(message)
 
-    def take(self, message: bytes, answered: Callable[[bytes | None], None]) -> None:
+    def take(
+        self, message: bytes, answered: Callable[[bytes | None], None], caller: Caller
+    ) -> None:
         """Answer at once."""
+        del caller
         answered(accept(message))
 
-    def refuse_oversized(self, head: bytes) -> bytes:
+    def refuse_oversized(self, head: bytes, caller: Caller) -> bytes:
         """Return an ACK."""
+        del caller
         return accept(head)
+
+    def gone(self, caller: Caller) -> None:
+        """Nothing is known of it."""
 
 
 async def main() -> None:

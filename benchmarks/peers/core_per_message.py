@@ -13,14 +13,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from benchmarks.peers.ack import accept
-from benchmarks.peers.row import SCHEMA, SOURCE, payload
+from benchmarks.peers.row import OUTBOX, REFERRAL, SCHEMA, values
+from emr_bridge.ports import Caller
 from emr_bridge.transports.mllp import Limits, Server
-
-REFERRAL = text(
-    "INSERT INTO referrals (id, source, control_id, content)"
-    " VALUES (:id, :source, :control_id, :content)"
-)
-OUTBOX = text("INSERT INTO outbox (referral_id, payload) VALUES (:id, :payload)")
 
 
 class OneEach:
@@ -33,15 +28,17 @@ class OneEach:
 
     async def answer(self, message: bytes) -> bytes | None:
         """Commit, then return an ACK."""
-        identifier, content = uuid.uuid4(), message.decode()
-        row = {"id": identifier, "source": SOURCE, "control_id": identifier.hex, "content": content}
+        row, told = values(uuid.uuid4())
         async with self._engine.begin() as tx:
-            await tx.execute(REFERRAL, row)
-            await tx.execute(OUTBOX, {"id": identifier, "payload": payload(identifier)})
+            await tx.execute(REFERRAL, row | {"content": message.decode()})
+            await tx.execute(OUTBOX, told)
         return accept(message)
 
-    def take(self, message: bytes, answered: Callable[[bytes | None], None]) -> None:
+    def take(
+        self, message: bytes, answered: Callable[[bytes | None], None], caller: Caller
+    ) -> None:
         """Commit, then answer."""
+        del caller
 
         async def keep() -> None:
             answered(await self.answer(message))
@@ -50,9 +47,13 @@ class OneEach:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    def refuse_oversized(self, head: bytes) -> bytes:
+    def refuse_oversized(self, head: bytes, caller: Caller) -> bytes:
         """Return an ACK: the load sends nothing of the kind."""
+        del caller
         return accept(head)
+
+    def gone(self, caller: Caller) -> None:
+        """Nothing is known of it."""
 
 
 async def main(arguments: Sequence[str]) -> None:

@@ -4,9 +4,14 @@ from collections.abc import Callable, Mapping
 
 from benchmarks.harness.series import Series
 from benchmarks.harness.servers import Servers
-from benchmarks.series import mllp
+from benchmarks.series import events, mllp, parse, sqlite
 
 ALL: Mapping[str, Callable[[Servers], Series]] = {
     "mllp": mllp.series,
+    "parse": parse.series,
+    "relay": events.relay,
+    "publish": events.latency,
+    "consumer": events.consumer,
+    "sqlite": sqlite.series,
 }
 """In the order in which they are run."""

@@ -1,0 +1,64 @@
+"""What a full parse costs: python -m benchmarks.peers.parsers ours|python-hl7|hl7apy FILE SECONDS.
+
+The rate is messages per second of processor time, whoever else runs.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import hl7
+from hl7apy.parser import parse_message
+
+from emr_bridge.formats.hl7v2.reader import read
+
+LEAST = 3
+"""Messages, however slow."""
+
+
+def ours(message: bytes) -> object:
+    """Read, and cut everything that is otherwise cut when it is asked for, down to subcomponents."""
+    parsed = read(message)
+    return [
+        component.split("&")
+        for segment in parsed.segments
+        for number in range(1, segment.raw.count("|") + 2)
+        for value in segment.values(number)
+        for component in value.components
+    ]
+
+
+def python_hl7(message: bytes) -> object:
+    """Parse by python-hl7."""
+    return hl7.parse(message.decode())
+
+
+def hl7apy(message: bytes) -> object:
+    """Parse by hl7apy, as it does by default."""
+    return parse_message(message.decode())
+
+
+PARSERS: Mapping[str, Callable[[bytes], object]] = {
+    "ours": ours,
+    "python-hl7": python_hl7,
+    "hl7apy": hl7apy,
+}
+
+
+def main(name: str, file: str, seconds: float) -> None:
+    """Parse the same message again and again."""
+    text = Path(file).read_text().replace("@CONTROL-ID@", "000000000000000001")
+    message = text.replace("\n", "\r").encode()
+    parse = PARSERS[name]
+    parse(message)
+    count, began = 0, time.process_time()
+    while count < LEAST or time.process_time() < began + seconds:
+        parse(message)
+        count += 1
+    print(json.dumps({"rate": count / (time.process_time() - began)}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))
