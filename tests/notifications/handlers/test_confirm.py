@@ -113,6 +113,51 @@ async def test_the_first_confirmation_withdraws_what_waits_and_what_emr_bridge_h
     assert withdrawn.delivery_id == emr["id"]
 
 
+async def refused_by_the_emr(desk: Desk) -> UUID:
+    """Have the EMR refuse the notice: emr-bridge parks it, and the fax is next."""
+    await desk.know(**EMR_THEN_FAX)
+    await desk.happen(ReferralReceived)
+    await desk.hand_to_emr()
+    (emr,) = await desk.deliveries(channel="emr")
+    refused = MessageNotDelivered(
+        occurred_at=desk.clock(),
+        delivery_id=emr["id"],
+        referral_id=UUID(int=1),
+        verdict="refused",
+        attempts=1,
+    )
+    await desk.consume(refused)
+    await desk.send_faxes()
+    delivery_id: UUID = emr["id"]
+    return delivery_id
+
+
+async def test_what_an_emr_refused_is_not_wanted_any_more_once_another_channel_confirmed(
+    desk: Desk,
+) -> None:
+    """INVARIANT: emr-bridge hears of it, or a person could tell the clinic a second time."""
+    refused = await refused_by_the_emr(desk)
+    assert await desk.published(EmrDeliveryWithdrawn) == []
+    desk.clock.advance(timedelta(minutes=1))
+    await desk.watch_faxes()
+
+    assert await desk.states() == [("emr", "failed"), ("fax", "confirmed")]
+    (withdrawn,) = await desk.published(EmrDeliveryWithdrawn)
+    assert withdrawn.delivery_id == refused
+
+
+async def test_a_replay_that_the_emr_takes_first_is_the_confirmation(desk: Desk) -> None:
+    refused = await refused_by_the_emr(desk)
+    await desk.consume(desk.delivered(refused))
+    desk.clock.advance(timedelta(minutes=1))
+    await desk.watch_faxes()
+
+    assert await desk.states() == [("emr", "confirmed"), ("fax", "confirmed")]
+    (told,) = await desk.published(NoticeDelivered)
+    assert told.channel == "emr"
+    assert [row["late"] for row in await desk.deliveries(channel="fax")] == [True]
+
+
 async def test_an_emr_that_took_it_before_the_withdrawal_is_recorded_as_late(desk: Desk) -> None:
     await desk.know(**EMR_THEN_FAX)
     await desk.happen(ReferralReceived)
