@@ -8,7 +8,7 @@ import pytest
 import emr_bridge.settings
 import intake.settings
 import notifications.settings
-from common.settings import ServiceSettings, SharedSettings
+from common.settings import ServiceSettings, SharedSettings, TracingSettings
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,7 +22,8 @@ OWN: Mapping[str, type[ServiceSettings]] = {
 @pytest.fixture(scope="session")
 def settings_of() -> Mapping[str, frozenset[str]]:
     """For each service the environment variables that it reads; misspelt ones are ignored by it."""
-    shared = {name.upper() for name in SharedSettings.model_fields}
+    everyones = (SharedSettings, TracingSettings)
+    shared = {name.upper() for kind in everyones for name in kind.model_fields}
     return {
         service: frozenset(
             shared | {f"{own.model_config['env_prefix']}{n}".upper() for n in own.model_fields}

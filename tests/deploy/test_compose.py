@@ -88,7 +88,7 @@ def test_every_image_has_its_version():
 
 def test_every_port_is_published_on_loopback_only():
     ports = [port for told in SERVICES.values() for port in told.get("ports", [])]
-    assert len(ports) == 7
+    assert len(ports) == 8
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
