@@ -20,7 +20,6 @@ from typing import Any, TypeVar
 
 import structlog
 import uvicorn
-import uvloop
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
@@ -40,7 +39,15 @@ from common.settings import ServiceSettings, SharedSettings
 from common.tracing_otlp import exporting
 from common.worker import Worker
 
+if sys.platform == "win32":
+    from asyncio import new_event_loop
+else:
+    from uvloop import new_event_loop
+
 log = structlog.get_logger()
+
+SWITCH_SECONDS = 0.0005
+"""How long a thread that computes keeps the loop from going on, where 5 ms is Python's default."""
 
 DRAIN_SECONDS = 10.0
 """How long each part of a stop may take: loops to end, open requests to be answered."""
@@ -115,6 +122,7 @@ def until_stopped(running: Coroutine[Any, Any, None]) -> None:
     Files that it makes are for its own user only: they hold patients' data.
     """
     os.umask(0o077)
+    sys.setswitchinterval(SWITCH_SECONDS)
 
     async def bounded() -> None:
         await running
@@ -122,7 +130,7 @@ def until_stopped(running: Coroutine[Any, Any, None]) -> None:
         if await supervision.cancel(left, seconds=1.0):
             os._exit(os.EX_SOFTWARE)
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(bounded())
 
 

@@ -41,7 +41,7 @@ def build(settings: Settings, runtime: Runtime) -> Service:
         migrations="emr_bridge.migrations",
         workers=[
             Worker("mllp", lambda: listener.run(settings.mllp_host, settings.mllp_port)),
-            Worker("interpreter", lambda: interpreter(runtime)),
+            Worker("interpreter", lambda: interpreter(runtime, lambda: listener.busy_seconds)),
             Worker("sender", sender.run),
         ],
         handlers=consumers.HANDLERS,

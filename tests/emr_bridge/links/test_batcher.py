@@ -117,3 +117,17 @@ async def test_every_outcome_is_noted_once_after_the_answers():
     await asyncio.gather(*(door.ask(message) for message in (b"1", b"2", b"3")))
     await asyncio.sleep(0)
     assert door.noted == [b"AA 1", b"AR 2", b"AA 3"]
+
+
+async def test_it_counts_for_how_long_it_has_had_something_to_commit():
+    door = Door(Recorder())
+    assert door.batches.busy_seconds == 0
+    asked = asyncio.create_task(door.ask(b"1"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    while_busy = door.batches.busy_seconds
+    assert while_busy > 0
+    await asked
+    after = door.batches.busy_seconds
+    await asyncio.sleep(0.01)
+    assert door.batches.busy_seconds == after >= while_busy

@@ -48,6 +48,15 @@ class GroupCommit(Generic[Item]):
         self._note = note
         self._waiting: deque[tuple[Item, AnswerTo]] = deque()
         self._flusher: asyncio.Task[None] | None = None
+        self._busy_seconds = 0.0
+        self._busy_since: float | None = None
+
+    @property
+    def busy_seconds(self) -> float:
+        """For how long of its life it has had something to commit."""
+        if self._busy_since is None:
+            return self._busy_seconds
+        return self._busy_seconds + asyncio.get_running_loop().time() - self._busy_since
 
     def put(self, item: Item, answered: AnswerTo) -> None:
         """Have an item kept; `answered` is called when its batch is committed, or refused."""
@@ -56,6 +65,13 @@ class GroupCommit(Generic[Item]):
             self._flusher = asyncio.create_task(self._flush_all(), name="group-commit")
 
     async def _flush_all(self) -> None:
+        self._busy_since = asyncio.get_running_loop().time()
+        try:
+            await self._flush_waiting()
+        finally:
+            self._busy_seconds, self._busy_since = self.busy_seconds, None
+
+    async def _flush_waiting(self) -> None:
         while self._waiting:
             batch = self._next_batch()
             outcomes: list[Outcome] = []

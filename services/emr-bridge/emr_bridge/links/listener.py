@@ -59,6 +59,11 @@ class Listener:
         self._batches = GroupCommit(self._keep, self._refuse, self._note)
         self.server = Server(self, limits)
 
+    @property
+    def busy_seconds(self) -> float:
+        """For how long of its life it has had something to commit."""
+        return self._batches.busy_seconds
+
     async def run(self, host: str, port: int) -> None:
         """Serve until cancelled; then finish what is framed. A port that is taken is told, and tried again."""
         try:

@@ -1,7 +1,7 @@
 """The loop that reads what was kept."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from common.database import Transaction
 from common.service import Runtime
@@ -13,18 +13,38 @@ from emr_bridge.store import messages
 INTERVAL_SECONDS = 1.0
 """How often a loop looks without being woken."""
 
+LONGEST_PAUSE_SECONDS = 3.0
+"""How long reading gives way to a door that has no quiet moment; then it reads some all the same."""
+
 TURN_SECONDS = 0.02
 TURNS_ASKED = 50
 """How long a replica asks for its turn; then it goes on without: that is slower, not wrong."""
 
 
-async def interpreter(runtime: Runtime) -> None:
-    """Read kept messages until cancelled."""
+async def interpreter(runtime: Runtime, busy_seconds: Callable[[], float] = lambda: 0.0) -> None:
+    """Read kept messages until cancelled, in the time that the door leaves.
+
+    Somebody waits for an answer at the door, and nobody for the reading, which takes many times as
+    long: so of each stretch of time it takes the share in which the door had nothing to commit.
+    `busy_seconds` counts for how long it had.
+    """
+    loop = asyncio.get_running_loop()
 
     async def step() -> bool:
-        return await interpret_next(runtime)
+        began, busy = loop.time(), busy_seconds()
+        if not await interpret_next(runtime):
+            return False
+        took = loop.time() - began
+        await asyncio.sleep(pause_after(took, (busy_seconds() - busy) / took))
+        return True
 
     await poll(step, wake=runtime.db.committed, every=INTERVAL_SECONDS)
+
+
+def pause_after(took: float, busy: float) -> float:
+    """Return for how many seconds to rest after work of so many, in which the door had that share."""
+    free = max(1.0 - busy, took / (took + LONGEST_PAUSE_SECONDS))
+    return max(0.0, took / free - took)
 
 
 async def interpret_next(runtime: Runtime) -> bool:
