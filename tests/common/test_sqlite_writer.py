@@ -184,4 +184,10 @@ async def test_a_reader_that_is_cancelled_while_it_connects_leaves_nothing_open(
         reading.cancel()
         await asyncio.wait([reading])
         await db.close()
-        assert not [one.name for one in threading.enumerate() if one.name == f"sqlite:{steps}.db"]
+        async with asyncio.timeout(5):
+            while f"sqlite:{steps}.db" in names_of_threads():  # noqa: ASYNC110 - a thread ends
+                await asyncio.sleep(0.01)
+
+
+def names_of_threads() -> set[str]:
+    return {one.name for one in threading.enumerate()}

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import structlog
+from pydantic_core import from_json
 from sqlalchemy import delete, make_url
 
 from common import deadletter, failpoints, metrics
@@ -196,7 +197,7 @@ class Publisher:
 
 
 def _record(row: Row) -> NewRecord:
-    return NewRecord(topic=row[1], key=row[2], value=row[3], headers=json.loads(row[4]))
+    return NewRecord(topic=row[1], key=row[2], value=row[3], headers=from_json(row[4]))
 
 
 def _time(written: Any) -> datetime:

@@ -44,9 +44,10 @@ class OwnThread:
         self._jobs.put(lambda: self._tell(loop, done, work))
         return done
 
-    def end(self, last: Job) -> None:
-        """Do what was asked for, then this, then end; from any thread, with or without a loop."""
-        self._jobs.put(last)
+    def end(self, last: Job | None = None) -> None:
+        """Do what was asked for, then this, then end."""
+        if last is not None:
+            self._jobs.put(last)
         self._jobs.put(None)
 
     def _run(self) -> None:
@@ -196,11 +197,12 @@ class SqliteConnection:
         """Close behind what is still running, and end the thread."""
         if self._connection is None:
             return
-        await self._thread.ask(self._close)
-        self.stop()
+        closed = self._thread.ask(self._close)
+        self._thread.end()
+        await closed
 
     def stop(self) -> None:
-        """Close without waiting for it."""
+        """Close without waiting for it; from any thread, with or without a loop."""
         self._thread.end(self._close)
 
     async def create_function(self, *arguments: Any, **more: Any) -> None:

@@ -52,7 +52,7 @@ class KafkaProducer:
         One at a time: a failed append takes the producer with it, which must be nobody else's.
         RecordsTooLarge tells which the cluster will never take.
         """
-        if large := [n for n, record in enumerate(records) if _size(record) > LARGEST]:
+        if large := [n for n, record in enumerate(records) if _is_too_large(record)]:
             raise RecordsTooLarge(large)
         async with self._turn:
             try:
@@ -136,10 +136,12 @@ class KafkaProducer:
             await producer.abandon()
 
 
-def _size(record: NewRecord) -> int:
-    """Return the bytes of a record, or what is certainly more."""
+def _is_too_large(record: NewRecord) -> bool:
+    """Compare with the bytes of a record, or with what is certainly more; headers are counted only near the limit."""
+    if len(record.value) < LARGEST // 2:
+        return False
     told = sum(4 * (len(name) + len(value)) + 10 for name, value in record.headers.items())
-    return len(record.value) + 4 * len(record.key) + told
+    return len(record.value) + 4 * len(record.key) + told > LARGEST
 
 
 def _seen(future: "asyncio.Future[object]") -> None:
