@@ -107,9 +107,15 @@ class Sender:
         lanes = 1 if row["circuit"] else links.as_link(row).dialect.in_flight
         one_at_a_time = asyncio.Lock()
         beating = asyncio.create_task(self._beat(serving), name=f"lease:{serving.link_id}")
-        lane = [self._send_all(serving, number, one_at_a_time) for number in range(lanes)]
+        sending = [
+            asyncio.create_task(
+                self._send_all(serving, number, one_at_a_time),
+                name=f"link:{serving.link_id}:{number}",  # where a fault test finds it
+            )
+            for number in range(lanes)
+        ]
         try:
-            ended = await asyncio.gather(*lane, return_exceptions=True)
+            ended = await asyncio.gather(*sending, return_exceptions=True)
         finally:
             beating.cancel()
             self._tasks.pop(serving.link_id, None)
