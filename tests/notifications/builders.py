@@ -30,6 +30,7 @@ from common.events.referral import (
     ReferralReceived,
     ReferralResumed,
     ReferralScheduled,
+    ReferralStatusReported,
     ReferralTransferred,
     ShipmentReported,
 )
@@ -140,6 +141,7 @@ EXTRAS: Mapping[type[ReferralEvent], Mapping[str, Any]] = {
     CancellationOvertaken: {},
     ReferralHeld: {},
     ReferralResumed: {},
+    ReferralStatusReported: {},
     ShipmentReported: {"reason": "delayed"},
 }
 

@@ -1,46 +1,45 @@
 """Which events of other services intake reads, and the handler of each."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from common.database import Transaction
-from common.events.emr import CancellationSubmitted, ReferralSubmitted, ReviewRequested
+from common.events import emr
 from common.events.envelope import Event
-from common.events.notification import (
-    DeliveryEvent,
-    DeliveryFailed,
-    NoticeDelivered,
-    PromiseEvent,
-)
+from common.events.notification import DeliveryFailed, NoticeDelivered
 from common.verdicts import Handler, Handlers
-from intake.handlers import follow
+from intake.handlers import follow, papers, patients, requests, results, statuses
 from intake.handlers.desk import Desk
 
 TOPICS = ("emr.events", "notification.events")
 
+Verb = Callable[[Transaction, Desk, Any, datetime], Awaitable[None]]
+
+VERBS: Mapping[type[Event], Verb] = {
+    emr.ReferralSubmitted: requests.take_submission,
+    emr.CancellationSubmitted: requests.take_cancellation,
+    emr.ReviewRequested: requests.take_review,
+    emr.DocumentPart: papers.keep_part,
+    emr.DocumentsSubmitted: results.take,
+    emr.PatientUpdated: patients.update,
+    emr.PatientMerged: patients.merge,
+    emr.AppointmentTold: statuses.take_appointment,
+    emr.OrderStatusTold: statuses.take_status,
+    emr.StatusRequested: statuses.report,
+    NoticeDelivered: follow.follow_delivery,
+    DeliveryFailed: follow.follow_delivery,
+    **dict.fromkeys(follow.PROMISE_STATES, follow.follow_promise),
+}
+
 
 def handlers(desk: Desk) -> Handlers:
-    """Return the handler of each event that matters here."""
+    """Return the handler of each event that matters here, at this desk."""
+    return {event: _at(desk, verb) for event, verb in VERBS.items()}
 
-    async def submission(tx: Transaction, event: ReferralSubmitted, now: datetime) -> None:
-        await follow.take_submission(tx, desk, event, now)
 
-    async def cancellation(tx: Transaction, event: CancellationSubmitted, now: datetime) -> None:
-        await follow.take_cancellation(tx, desk, event, now)
+def _at(desk: Desk, verb: Verb) -> Handler:
+    async def handle(tx: Transaction, event: Event, now: datetime) -> None:
+        await verb(tx, desk, event, now)
 
-    async def review(tx: Transaction, event: ReviewRequested, now: datetime) -> None:
-        await follow.take_review(tx, desk, event, now)
-
-    async def promise(tx: Transaction, event: PromiseEvent, now: datetime) -> None:
-        await follow.follow_promise(tx, desk, event, now)
-
-    async def delivery(tx: Transaction, event: DeliveryEvent, now: datetime) -> None:
-        await follow.follow_delivery(tx, desk, event, now)
-
-    told: dict[type[Event], Handler] = {
-        ReferralSubmitted: submission,
-        CancellationSubmitted: cancellation,
-        ReviewRequested: review,
-        NoticeDelivered: delivery,
-        DeliveryFailed: delivery,
-    }
-    return told | dict.fromkeys(follow.PROMISE_STATES, promise)
+    return handle

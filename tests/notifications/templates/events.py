@@ -23,6 +23,7 @@ from common.events.referral import (
     ReferralReceived,
     ReferralResumed,
     ReferralScheduled,
+    ReferralStatusReported,
     ReferralTransferred,
     ShipmentReported,
 )
@@ -193,6 +194,8 @@ def _ends():
         late = CancellationOvertaken(**head(status, "prescriber"))
         yield Told("cancellation_overtaken", late, case=status)
     yield Told("referral_resumed", ReferralResumed(**head("accepted")))
+    for status, waits in (("prior_authorization", "payer"), ("active", "nobody")):
+        yield Told("status_reported", ReferralStatusReported(**head(status, waits)), case=status)
     for name, codes in REASONS.items():
         for code in (*codes, None, UNHEARD_OF):
             yield Told(name, with_reason(name, code), case=str(code or "no_reason"))

@@ -181,6 +181,12 @@ class ReferralResumed(ReferralEvent):
     type: ClassVar[str] = "referral.resumed.v1"
 
 
+class ReferralStatusReported(ReferralEvent):
+    """The clinic asked where the referral stands; nothing has changed."""
+
+    type: ClassVar[str] = "referral.status_reported.v1"
+
+
 class ReferralTransferred(ReferralEvent):
     """Another pharmacy serves the patient: an end."""
 

@@ -10,6 +10,8 @@ class State(StrEnum):
     """Kept and acknowledged with AA; not read yet."""
     INTERPRETED = "interpreted"
     """Became a fact that other services act on."""
+    KEPT = "kept"
+    """Kept and acknowledged because its link asks for it; of a type that we do not read."""
     REVIEW = "review"
     """Kept; a person must look."""
     REFUSED = "refused"
@@ -18,3 +20,7 @@ class State(StrEnum):
     """Kept; its control id had been used for other bytes (AE, 205)."""
     IGNORED = "ignored"
     """An answer to nothing we wait for; kept, never answered."""
+
+
+UNKNOWN_SENDER = "unknown_sender"
+"""Why a person must look, until a link claims the sender: then the message is read again."""

@@ -73,6 +73,13 @@ class Source:
     """The clinic has asked to cancel the referral since."""
 
 
+STATUS_ASKED = {
+    "active": "_active",
+    **dict.fromkeys(("declined", "transferred", "cancelled", "discontinued"), "_ended"),
+}
+"""How the answer to a question is told apart by the referral's status; the rest is under way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """Everything that a message to an EMR says."""
@@ -121,4 +128,6 @@ class Outgoing:
             and booked.starts_at == self.booked_before
         ):
             return "appointment_changed"
+        if notice == "status_reported":
+            return notice + STATUS_ASKED.get(self.request.referral_status, "")
         return notice

@@ -2,15 +2,19 @@
 
 from datetime import datetime
 
+import structlog
+
 from common.database import Transaction
 from common.events.clinic import ClinicChanged
 from common.events.referral import CancellationRequested, ReferralReceived
 from emr_bridge.domain.link import Link, link_id
 from emr_bridge.store import links, messages, sources
 
+log = structlog.get_logger()
+
 
 async def clinic_changed(tx: Transaction, event: ClinicChanged, now: datetime) -> None:
-    """Make the clinic's links what the event says."""
+    """Make the clinic's links what the event says; what their senders sent before is read now."""
     del now  # nothing that happens here has a time
     current = [
         Link(
@@ -29,6 +33,9 @@ async def clinic_changed(tx: Transaction, event: ClinicChanged, now: datetime) -
         for link in event.hl7_links
     ]
     await links.replace(tx, event.clinic_id, current)
+    reopened = await messages.read_again(tx, {link.sender_key for link in current})
+    if reopened:
+        log.info("messages_read_again", count=reopened, clinic_id=event.clinic_id)
 
 
 async def referral_received(tx: Transaction, event: ReferralReceived, now: datetime) -> None:

@@ -18,7 +18,7 @@ from common.database import Transaction
 from common.events.emr import EmrEvent, MessageReceived, ReviewRequested
 from common.sealing import Sealer
 from emr_bridge.domain.link import Link
-from emr_bridge.domain.message import State
+from emr_bridge.domain.message import UNKNOWN_SENDER, State
 from emr_bridge.formats.hl7v2 import interpret as hl7
 from emr_bridge.formats.hl7v2.header import read_header
 from emr_bridge.formats.hl7v2.interpret.overrides import NONE, Overrides
@@ -32,10 +32,12 @@ from emr_bridge.formats.hl7v2.reader import read
 from emr_bridge.handlers.facts import Read, facts
 from emr_bridge.handlers.receive import seal_context
 from emr_bridge.handlers.senders import senders_of
-from emr_bridge.store import messages
+from emr_bridge.store import links, messages
 from emr_bridge.store.messages import Correlation
 
 log = structlog.get_logger()
+
+STRANGE = Doubtful(UNKNOWN_SENDER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def _understand(message: Waiting) -> Understood:
     if message.state is not State.RECEIVED:
         return Understood(message, None)
     if message.link is None:
-        return Understood(message, Doubtful("unknown_sender"))
+        return Understood(message, STRANGE)
     try:
         parsed = read(message.raw, default_charset=message.link.charset)
         reading = hl7.interpret(parsed, _overrides(message.link))
@@ -130,6 +132,8 @@ async def record(
     Each is announced once and read once: what another worker has recorded is passed over.
     """
     left = await messages.still_waiting(tx, [found.message.id for found in understood])
+    for message_id in await _known_by_now(tx, understood):
+        left.pop(message_id, None)
     records = [
         _record(found, left[found.message.id], sealer, now)
         for found in understood
@@ -143,6 +147,20 @@ async def record(
     await outbox.append_all(tx, [event for event, _ in told], traces=traces, now=now)
     for one in records:
         _note(one)
+
+
+async def _known_by_now(tx: Transaction, understood: Sequence[Understood]) -> list[UUID]:
+    """Return the messages whose sender was registered while they were read: they are read again.
+
+    Links do not change until the commit, so that none is given to a person in spite of its link.
+    """
+    strange = [found.message for found in understood if found.reading == STRANGE]
+    if not strange:
+        return []
+    await links.hold(tx)
+    headers = {message.id: read_header(message.raw) for message in strange}
+    senders = await senders_of(tx, headers.values())
+    return [identifier for identifier, header in headers.items() if senders.link_of(header)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,12 @@ async def revision(tx: Transaction) -> int:
     return await tx.scalar(select(links_revision.c.revision)) or 0
 
 
+async def hold(tx: Transaction) -> None:
+    """Keep links as they are until this transaction ends; a change of them waits."""
+    await tx.execute(insert_new(tx, links_revision).values(id=1, revision=0))
+    await tx.execute(select(links_revision.c.revision).with_for_update(read=True))
+
+
 async def by_sender(tx: Transaction, keys: Iterable[str] | None = None) -> dict[str, Link | None]:
     """Return the active link of each (or every) sender key; None where two clinics claim the same."""
     wanted: list[ColumnElement[bool]] = [links.c.active]

@@ -1,6 +1,6 @@
 """Messages as they came in, each once, with the answer that was given."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import BindParameter, RowMapping, bindparam, func, insert, select, update
 
 from common.database import Transaction, insert_new
-from emr_bridge.domain.message import State
+from common.events.clinic import sender_key
+from emr_bridge.domain.message import UNKNOWN_SENDER, State
 from emr_bridge.store.tables import WAITING, correlations, messages
 
 MOST_WAITING = 100
@@ -127,6 +128,25 @@ async def mark_announced(tx: Transaction, ids: Sequence[UUID]) -> None:
     """Record that messages are announced which are not read."""
     if ids:
         await tx.execute(update(messages).where(messages.c.id.in_(ids)).values(announced=True))
+
+
+async def read_again(tx: Transaction, sender_keys: Collection[str]) -> int:
+    """Have those messages read again that waited for a person because nobody knew their sender."""
+    unknown = (messages.c.state == State.REVIEW) & (messages.c.reason == UNKNOWN_SENDER)
+    senders = await tx.scalars(select(messages.c.sender).where(unknown).distinct())
+    known = [sender for sender in senders if not keys_of(sender).isdisjoint(sender_keys)]
+    if not known:
+        return 0
+    values = {"state": State.RECEIVED, "reason": None}
+    again = update(messages).where(unknown, messages.c.sender.in_(known)).values(values)
+    return int((await tx.execute(again)).rowcount)
+
+
+def keys_of(sender: str) -> set[str]:
+    """Return by what the sender of a row (MSH-3|MSH-4) may be known: whole, and by first components."""
+    application, _, facility = sender.partition("|")
+    firsts = (name.partition("^")[0] for name in (application, facility))
+    return {sender_key(application, facility), sender_key(*firsts)}
 
 
 async def take_turn(tx: Transaction) -> bool:

@@ -15,7 +15,7 @@ from intake.api.given import REPEATABLE, Base, DeskDep
 from intake.api.refusals import ADDING, LISTING
 from intake.api.shapes import Out
 from intake.api.strict import STRICT, Strict
-from intake.handlers.resolve import resolve
+from intake.handlers.resolve import Decision, resolve
 from intake.store import reviews
 
 router = APIRouter(prefix="/v1/reviews", tags=["reviews"], route_class=IdempotentRoute)
@@ -58,6 +58,9 @@ class ResolutionIn(Strict):
     clinic_id: str | None = Field(
         default=None, description="Whose the kept submission is: it becomes a referral"
     )
+    referral_id: UUID | None = Field(
+        default=None, description="To which referral kept results or documents belong"
+    )
     dismiss: bool = Field(default=False, description="Nothing is made of it")
     note: Text | None = None
 
@@ -91,14 +94,7 @@ async def get_page(
 async def post_resolve(
     review_id: UUID, body: ResolutionIn, tx: Tx, now: Now, desk: DeskDep
 ) -> ReviewOut:
-    """Decide. A review with a submission takes the clinic and becomes a referral, or is dismissed."""
-    review = await resolve(
-        tx,
-        desk,
-        review_id,
-        clinic_id=body.clinic_id,
-        dismiss=body.dismiss,
-        note=body.note,
-        now=now,
-    )
+    """Decide. A submission wants its clinic, results and documents their referral; or dismiss it."""
+    decision = Decision(body.clinic_id, body.referral_id, body.dismiss, body.note)
+    review = await resolve(tx, desk, review_id, decision, now=now)
     return ReviewOut.model_validate(review)

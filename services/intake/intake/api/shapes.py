@@ -153,6 +153,9 @@ class ReferralOut(ReferralLine):
     therapy: str | None
     clinicals: Clinicals
     external_ids: tuple[Identifier, ...]
+    places: dict[str, str] = Field(
+        description="Where in a message a value stood (`PID[1]-5`), by its JSON pointer"
+    )
 
 
 class Page(BaseModel):

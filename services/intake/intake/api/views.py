@@ -63,6 +63,7 @@ def _shown(
         tracking_number=kept.details.tracking_number,
         promises=[PromiseOut(**row) for row in promised],
         deliveries=[DeliveryOut(**row) for row in delivered],
+        places=kept.details.places,
         **{name: getattr(said, name) for name in SAID},
     )
 

@@ -23,6 +23,8 @@ FIXED: Mapping[str, str] = {
     "referral.discontinued.v1": "Therapy discontinued",
     "cancellation.repeated": "The clinic asked to cancel again",
     "document.added": "Document added",
+    "patient.merged": "The clinic merged two of its patient numbers",
+    "referral.status_reported.v1": "The clinic asked where the referral stands, and was told",
 }
 
 
@@ -42,8 +44,55 @@ def _promise(verb: str) -> Callable[[Facts], str]:
     return lambda facts: f"Promise {verb}: {_words(facts['kind'])}, due {facts['due_at']}"
 
 
+READ_AS: Mapping[str, str] = {
+    "/external_ids/0": "order number",
+    "/patient/family_name": "patient name",
+    "/patient/birth_date": "birth date",
+    "/patient/identifiers": "patient number",
+    "/prescriber/name": "prescriber",
+    "/prescriber/npi": "NPI",
+    "/medication/text": "drug",
+    "/diagnoses/0": "diagnosis",
+    "/coverages/0/member_id": "insurance number",
+    "/contact": "contact",
+}
+"""Which values of a message are named in a line; the facts hold every place."""
+
+
+def _read(facts: Facts) -> str:
+    places = facts.get("places", {})
+    named = [f"{name} from {_place(places[p])}" for p, name in READ_AS.items() if p in places]
+    said = [f"Read from {facts['message_type']}{': ' if named else ''}{', '.join(named)}"]
+    for verb, what in (("deleted", "deleted"), ("repairs", "mended")):
+        if found := facts.get(verb):
+            said.append(f"{what}: {', '.join(_words(one) for one in found)}")
+    return "; ".join(said)
+
+
+def _place(written: str) -> str:
+    """Return `PID-5` for the first PID; a person reads no `[1]`."""
+    return written.replace("[1]", "")
+
+
+def _results(facts: Facts) -> str:
+    return f"Results or documents came in by {facts['message_type']}: {facts['labs']} results"
+
+
+def _visit(facts: Facts) -> str:
+    when = f" for {facts['starts']}" if "starts" in facts else ""
+    return f"The clinic's own appointment{when}: {_words(facts['change'])}"
+
+
+def _order_status(facts: Facts) -> str:
+    return f"The clinic's status of the order: {facts.get('status') or facts['control']}"
+
+
 MADE: Mapping[str, Callable[[Facts], str]] = {
     "referral.progressed.v1": lambda facts: f"Moved on from {_words(facts['previous_status'])}",
+    "message.read": _read,
+    "results.attached": _results,
+    "clinic.appointment": _visit,
+    "order.status_told": _order_status,
     "prior_authorization.changed.v1": _authorization,
     "referral.scheduled.v1": _appointment("booked for"),
     "appointment.rescheduled.v1": _appointment("moved to"),

@@ -62,4 +62,5 @@ async def provide(
         await file.store(tx, desk, kept.referral.id, upload, now=now)
     merged = correct.merge(kept.details.submission, answer.fields)
     said = Said(answer.notes)
+    kept = replace(kept, details=correct.forget_places(kept.details, merged))
     return await correct.take(tx, desk, kept, merged, questions=(), said=said, now=now)

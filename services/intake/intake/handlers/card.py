@@ -91,6 +91,7 @@ def _patient(patient: Patient) -> PatientCard:
         given_names=patient.given_names,
         birth_date=patient.birth_date,
         identifiers=tuple(identifier.value for identifier in patient.identifiers),
+        sex=None if patient.sex == "unknown" else patient.sex,
     )
 
 

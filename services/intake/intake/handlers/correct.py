@@ -9,6 +9,7 @@ from typing import Any
 from common.database import Transaction
 from common.events.submission import Submission
 from intake.domain import completeness, information
+from intake.domain.details import Details
 from intake.domain.findings import DUPLICATE, Finding, Known, blocking, check
 from intake.domain.referral import Referral
 from intake.handlers import record
@@ -54,18 +55,32 @@ def _completed(said: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
 
 def _delete(known: Any, path: Sequence[str]) -> None:
     """Take a value away; what is not there is passed over."""
-    for step in path[:-1]:
-        if isinstance(known, list):
-            known = known[int(step)] if step.isdigit() and int(step) < len(known) else None
-        else:
-            known = known.get(step) if isinstance(known, dict) else None
-    if isinstance(known, dict):
-        known.pop(path[-1], None)
+    *parents, name = path
+    holder = _at(known, "/".join(parents)) if parents else known
+    if isinstance(holder, dict):
+        holder.pop(name, None)
 
 
 def merge(before: Submission, said: Mapping[str, Any]) -> Submission:
     """Return the submission with the said fields in place of the old; lists are replaced as a whole."""
     return Submission.model_validate(_merged(before.model_dump(mode="json"), said))
+
+
+def forget_places(details: Details, after: Submission) -> Details:
+    """Return the details without the places of values that no longer are what a message said."""
+    before, now = details.submission.model_dump(mode="json"), after.model_dump(mode="json")
+    places = {p: place for p, place in details.places.items() if _at(before, p) == _at(now, p)}
+    return details.model_copy(update={"places": places})
+
+
+def _at(known: Any, pointer: str) -> Any:
+    """Return the value at a JSON pointer, None where there is none."""
+    for step in pointer.strip("/").split("/"):
+        if isinstance(known, list):
+            known = known[int(step)] if step.isdigit() and int(step) < len(known) else None
+        else:
+            known = known.get(step) if isinstance(known, dict) else None
+    return known
 
 
 async def take(

@@ -1,9 +1,16 @@
 """Handing to a person what cannot be decided here; nothing that came in is lost with it."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from common.database import Transaction
-from common.events.emr import CancellationSubmitted, ReferralSubmitted, ReviewRequested
+from common.events.emr import (
+    CancellationSubmitted,
+    Interpreted,
+    ReferralSubmitted,
+    ReviewRequested,
+)
 from common.events.submission import Submission
 from common.ids import new_id
 from intake.domain.information import Door
@@ -11,6 +18,16 @@ from intake.domain.referral import Referral
 from intake.handlers.desk import Desk
 from intake.store import reviews
 from intake.store.reviews import Review
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why a person must look at a message, and at what."""
+
+    reason: str
+    submission: Submission | None = None
+    referral_id: UUID | None = None
+    external_id: str | None = None
 
 
 async def of_referral(
@@ -48,6 +65,33 @@ async def of_unknown_clinic(
         message_id=event.message_id,
         message_type=event.message_type,
         submission=submission,
+        papers=event.papers,
+    )
+    await reviews.add(tx, desk.sealer, review)
+
+
+async def of_interpreted(
+    tx: Transaction,
+    desk: Desk,
+    event: Interpreted,
+    doubt: Doubt,
+    *,
+    now: datetime,
+) -> None:
+    """Hand over a message of a known clinic that means no referral, several, or a doubtful one."""
+    review = Review(
+        id=new_id(),
+        reason=doubt.reason,
+        door="hl7v2",
+        opened_at=now,
+        clinic_id=event.clinic_id,
+        referral_id=doubt.referral_id,
+        sender=event.sender,
+        message_id=event.message_id,
+        message_type=event.message_type,
+        external_id=doubt.external_id,
+        submission=doubt.submission,
+        papers=event.papers,
     )
     await reviews.add(tx, desk.sealer, review)
 

@@ -72,6 +72,15 @@ async def find(
     return list(dict.fromkeys(found))
 
 
+async def find_values(
+    tx: Transaction, clinic_id: str, values: Iterable[str], *, among: Iterable[Status]
+) -> list[UUID]:
+    """Return the clinic's referrals that have one of these order numbers, whatever its system."""
+    wanted = {plain(value, LONGEST) for value in values} - {""}
+    same = table.c.value.in_(wanted) & (table.c.system != APPOINTMENT)
+    return await _having(tx, clinic_id, same, among=among) if wanted else []
+
+
 async def find_meant(tx: Transaction, clinic_id: str, value: str) -> list[UUID]:
     """Return what an order's number without its system may mean: all open referrals, else the latest."""
     same = (table.c.value == plain(value, LONGEST)) & (table.c.system != APPOINTMENT)

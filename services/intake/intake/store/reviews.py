@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, insert, select, update
 from common import tracing
 from common.database import Transaction
 from common.errors import NotFound
+from common.events.emr import Paper
 from common.events.submission import Submission
 from common.sealing import Sealer
 from intake.store import sealed
@@ -43,6 +44,7 @@ class Review:
     message_type: str | None = None
     external_id: str | None = None
     submission: Submission | None = None
+    papers: tuple[Paper, ...] = ()
     resolved_at: datetime | None = None
     resolved_by: str | None = None
     resolution: str | None = None
@@ -64,6 +66,7 @@ async def add(tx: Transaction, sealer: Sealer, review: Review) -> None:
         "referral_id": review.referral_id,
         "message_id": review.message_id,
         "submission": closed,
+        "papers": [paper.model_dump(mode="json") for paper in review.papers],
         "traceparent": review.traceparent or tracing.current(),
     }
     row |= {name: _fitting(review, name, longest) for name, longest in OF_OTHERS.items()}
@@ -82,6 +85,15 @@ async def get(tx: Transaction, sealer: Sealer, review_id: UUID) -> Review:
     if row is None:
         raise NotFound("there is no review with this id")
     return _review(sealer, row)
+
+
+async def supersede(
+    tx: Transaction, message_id: UUID, reason: str, *, by: str, now: datetime
+) -> None:
+    """Resolve the open reviews of a message for that reason: it was read after all."""
+    mine = (table.c.message_id == message_id) & (table.c.reason == reason)
+    row = {"resolved_at": now, "resolved_by": by, "resolution": "superseded"}
+    await tx.execute(update(table).where(mine, table.c.resolved_at.is_(None)).values(row))
 
 
 async def page(
@@ -112,11 +124,14 @@ async def save(tx: Transaction, sealer: Sealer, review: Review) -> None:
 
 def _review(sealer: Sealer, row: RowMapping) -> Review:
     closed, context = row["submission"], _context(row["id"])
-    facts = {name: row[name] for name in Review.__slots__ if name not in {"submission", "note"}}
+    facts = {
+        name: row[name] for name in Review.__slots__ if name not in {"submission", "note", "papers"}
+    }
     return Review(
         **facts,
         submission=sealed.open_(sealer, SUBMISSION, closed, context) if closed else None,
         note=sealed.open_text(sealer, row["note"], context),
+        papers=tuple(Paper.model_validate(one) for one in row["papers"] or ()),
     )
 
 

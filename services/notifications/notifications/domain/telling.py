@@ -38,6 +38,7 @@ TOLD: Mapping[type[ReferralEvent], Telling] = {
     referral.ReferralHeld: Telling("referral_held"),
     referral.ReferralResumed: Telling("referral_resumed"),
     referral.ShipmentReported: Telling("shipment_reported"),
+    referral.ReferralStatusReported: Telling("status_reported"),
 }
 """Events that are not here need no word to the clinic: nothing changed for it."""
 

@@ -76,6 +76,9 @@ REPORTED = (
     "referral_held",
     "referral_resumed",
     "shipment_reported",
+    "status_reported",
+    "status_reported_active",
+    "status_reported_ended",
 )
 """Every milestone that has a readable message. `cancellation_confirmed`: the clinic had asked."""
 
@@ -98,6 +101,9 @@ TABLE: tuple[Row, ...] = (
     _rri("referral_held", "I12", "P"),
     _rri("referral_resumed", "I12", "P"),
     _rri("shipment_reported", "I12", "A"),
+    _rri("status_reported", "I15", "P"),
+    _rri("status_reported_active", "I15", "A"),
+    _rri("status_reported_ended", "I15", "R"),
     _osu("referral_received", "SC", "IP"),
     _osu("information_needed", "SC", "HD"),
     _osu("prior_authorization_changed", "SC", "IP"),
@@ -116,6 +122,9 @@ TABLE: tuple[Row, ...] = (
     _osu("referral_held", "OH", "HD"),
     _osu("referral_resumed", "SC", "IP"),
     _osu("shipment_reported", "SC", "IP"),
+    _osu("status_reported", "SC", "IP"),
+    _osu("status_reported_active", "SC", "CM"),
+    _osu("status_reported_ended", "SC", "CA"),
     _siu("referral_scheduled", "S12", "Booked", "A"),
     _siu("appointment_rescheduled", "S13", "Booked", "U"),
     _siu("appointment_changed", "S14", "Booked", "U"),

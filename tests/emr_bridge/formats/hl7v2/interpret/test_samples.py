@@ -100,7 +100,7 @@ def test_a_ref_i12_with_everything():
             external_ids=(Identifier(value="RF1-7710", system="EPIC", type="PLAC"),),
         ),
         placer="RF1-7710^EPIC",
-        patient_ids="77^^^NORTH^MR~900-00-0001^^^USSSA^SS~88^^^STATE^PI",
+        patient_ids="77^^^NORTH^MR~88^^^STATE^PI",
         provider="1234567893^ZZTESTDOC^Greta^M^Jr.^Dr.^MD",
     )
 

@@ -3,6 +3,9 @@
 from emr_bridge.domain.outgoing import Outgoing
 from emr_bridge.formats.hl7v2.builders.structure import OWN_NAMESPACE, day, escaped
 
+SEXES = {"female": "F", "male": "M", "other": "O", "unknown": ""}
+"""Table 0001. What we were not told we do not say: `U` would be an answer."""
+
 
 def pid(outgoing: Outgoing) -> dict[int, str]:
     """Return the fields that are validated; `patient_ids` replaces field 3 when it is sent."""
@@ -13,6 +16,7 @@ def pid(outgoing: Outgoing) -> dict[int, str]:
         3: _first_number(outgoing),
         5: "^".join(escaped(name) for name in names),
         7: day(patient.birth_date),
+        8: SEXES[patient.sex or "unknown"],
     }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from common.events.submission import Identifier
+from emr_bridge.formats.hl7v2.interpret.fields.patient import is_secret
 from emr_bridge.formats.hl7v2.interpret.fields.values import date_of
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
 from emr_bridge.formats.hl7v2.reader import Message, Value
@@ -49,9 +50,13 @@ def placer(message: Message, named: Sequence[Identifier] = ()) -> str:
 
 
 def patient_ids(message: Message) -> str:
-    """Return PID-3 as sent, in standard separators; PID-2 of those who never filled it."""
+    """Return PID-3 as sent, in standard separators; PID-2 of those who never filled it.
+
+    Numbers that are nobody's business (social security) are left out: what is kept here is echoed.
+    """
     pid = message.first("PID")
-    return standard(pid.field(3) or pid.field(2), message.separators)
+    values = [value for value in pid.values(3) or pid.values(2) if not is_secret(value)]
+    return "~".join(standard(value.raw, value.separators) for value in values)
 
 
 def _values(message: Message) -> Iterator[tuple[str, Value]]:

@@ -21,7 +21,7 @@ Sex = Literal["female", "male", "other", "unknown"]
 SEXES: dict[str, Sex] = {"F": "female", "M": "male", "O": "other", "A": "other", "X": "other"}
 """Table 0001; what is not here is unknown."""
 
-SECRET_TYPES = {"SS", "SSN"}
+SECRET_TYPES = {"SS", "SSN", "USSSA"}
 """Social security numbers are of no use to us: they are left in the message."""
 
 FORMER_NAMES = {"A", "M", "N", "S"}
@@ -93,10 +93,16 @@ def _identifiers(pid: Segment, sources: Sources) -> tuple[Identifier, ...]:
 
 def identifier(value: Value) -> Identifier | None:
     """Read CX; None without a number, and for one that is of no use to us."""
-    number, system, kind = value.component(1), value.component(4), value.component(5)
-    if number is None or SECRET_TYPES.intersection((system, kind)):
+    number = value.component(1)
+    if number is None or is_secret(value):
         return None
-    return Identifier(value=number, system=system, type=kind)
+    return Identifier(value=number, system=value.component(4), type=value.component(5))
+
+
+def is_secret(value: Value) -> bool:
+    """Tell whether a number is one that we neither keep nor send."""
+    named = {(value.component(part) or "").upper() for part in (4, 5)}
+    return not SECRET_TYPES.isdisjoint(named)
 
 
 def _address(values: Sequence[Value], sources: Sources) -> Address | None:
