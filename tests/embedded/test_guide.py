@@ -13,7 +13,9 @@ import yaml
 from standardwebhooks.webhooks import Webhook
 from typer.main import get_command
 
+from embedded import hl7_sent
 from embedded.cli import app
+from emr_bridge.formats.hl7v2.crosswalk import row_of
 from notifications.channels.webhook import payload
 
 ROOT = Path(__file__).parents[2]
@@ -103,3 +105,20 @@ def test_the_vector_has_the_fields_that_are_posted():
     )
     posted = json.loads(payload(said, referral_url="https://zz/{referral_id}"))
     assert (set(shown), set(shown["data"])) == (set(posted), set(posted["data"]))
+
+
+@pytest.mark.parametrize(
+    ("milestone", "profile"),
+    [
+        ("prior_authorization_changed", "oru"),
+        ("prior_authorization_changed", "mdm"),
+        ("referral_received", "rri"),
+        ("referral_declined", "osu"),
+        ("referral_scheduled", "siu"),
+    ],
+)
+def test_the_messages_in_the_guide_are_those_that_the_code_makes(milestone, profile):
+    row = row_of(milestone, profile)
+    assert row is not None
+    guide = (ROOT / "docs" / "guide" / "connect-an-emr.md").read_text()
+    assert hl7_sent.shown(hl7_sent.sample(row)) in guide

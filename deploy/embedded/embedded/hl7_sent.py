@@ -37,6 +37,32 @@ THEN = {
     Decision.RETRY: "sent again, with the same MSH-10 and the same bytes",
     Decision.PARK: "parked: not sent again until a person has looked; the next channel is used at once",
 }
+WORDS = {
+    "referral_received": ("We have the referral and have begun to work on it.", "the pharmacy"),
+    "information_needed": (
+        "We need two answers before we can go on: weight; diagnosis.",
+        "your office",
+    ),
+    "prior_authorization_changed": ("The plan has denied the prior authorization.", "your office"),
+    "prior_authorization_pending": ("The plan has not decided yet.", "the plan"),
+    "referral_scheduled": (
+        "The drug will be delivered on Wednesday, March 4, noon.",
+        "the patient",
+    ),
+    "appointment_missed": ("The patient was not there for the delivery.", "the patient"),
+    "referral_activated": ("The patient has the drug.", "nobody"),
+    "referral_declined": (
+        "We cannot serve the patient: the drug is out of our network.",
+        "your office",
+    ),
+    "cancellation_confirmed": ("The referral is cancelled, as you asked.", "nobody"),
+    "cancellation_overtaken": (
+        "You asked to cancel; the drug had been delivered before.",
+        "your office",
+    ),
+}
+"""What happened, and who acts, where the milestone's name does not say enough."""
+
 STATUS = {"referral_received": "received", "referral_declined": "declined"}
 
 
@@ -104,7 +130,7 @@ def _samples() -> Iterator[str]:
         yield f"\n### {said.split(':')[0]}"
         for row in TABLE:
             if row.profile == profile:
-                yield f"\n#### {row.milestone}\n\n```hl7\n{_shown(sample(row))}\n```"
+                yield f"\n#### {row.milestone}\n\n```hl7\n{shown(sample(row))}\n```"
 
 
 def sample(row: Row) -> bytes:
@@ -113,7 +139,8 @@ def sample(row: Row) -> bytes:
     return booking(made) if row.profile == "siu" else build_report(made)
 
 
-def _shown(message: bytes) -> str:
+def shown(message: bytes) -> str:
+    """Return a message as it is printed: a line per segment, PDFs cut."""
     lines = message.decode().rstrip("\r").replace("\r", "\n")
     return BASE64.sub(
         lambda found: f"{found.group()[:40]}... ({len(found.group())} characters)", lines
@@ -172,9 +199,11 @@ def _request(row: Row) -> EmrDeliveryRequested:
 
 
 def _content(milestone: str) -> NoticeContent:
+    title = milestone.replace("_", " ").capitalize()
+    happened, acts = WORDS.get(milestone, (f"{title}.", "the pharmacy"))
     return NoticeContent(
         addressed_to="Jane Miller, Lakeside Rheumatology",
-        title=milestone.replace("_", " ").capitalize(),
-        lines=("What happened, in a sentence.", "Who acts: the pharmacy."),
+        title=title,
+        lines=(happened, f"Who acts: {acts}"),
         patient=PatientCard(family_name="ZZTESTPATIENT", given_names=("JANE",)),
     )
