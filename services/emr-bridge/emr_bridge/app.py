@@ -13,24 +13,26 @@ from emr_bridge import consumers
 from emr_bridge.api import create
 from emr_bridge.domain.link import Link
 from emr_bridge.domain.outgoing import Us
+from emr_bridge.domain.peer import Network, networks_of
 from emr_bridge.links.listener import Listener
 from emr_bridge.ports import Outbound
 from emr_bridge.settings import Settings
 from emr_bridge.store import gauges as own_gauges
 from emr_bridge.transports.connection import Limits
+from emr_bridge.transports.mllp import Binding
 from emr_bridge.transports.mllp_client import Address, Client, Patience, Unasked
+from emr_bridge.transports.tls import Certificates
 from emr_bridge.workers.interpreter import interpreter
 from emr_bridge.workers.sender import Sender
 
 
 def build(settings: Settings, runtime: Runtime) -> Service:
     """Return the service; Misconfigured when plain MLLP would be open to the network."""
-    if not is_loopback(settings.mllp_host) and not settings.mllp_plain_beyond_loopback:
-        raise Misconfigured(
-            f"plain MLLP on {settings.mllp_host} would be open to the network: "
-            "set EMR_BRIDGE_MLLP_PLAIN_BEYOND_LOOPBACK where a VPN protects it"
-        )
-    listener = Listener(runtime, limits_of(settings))
+    certificates = certificates_of(settings)
+    bindings = bindings_of(settings, certificates)
+    listener = Listener(
+        runtime, limits_of(settings), processing_ids=_listed(settings.processing_ids)
+    )
     sender = sender_of(settings, runtime)
     api = create.api(runtime)
     api.state.checks["mllp"] = listener.check
@@ -40,9 +42,10 @@ def build(settings: Settings, runtime: Runtime) -> Service:
         runtime=runtime,
         migrations="emr_bridge.migrations",
         workers=[
-            Worker("mllp", lambda: listener.run(settings.mllp_host, settings.mllp_port)),
+            Worker("mllp", lambda: listener.run_all(bindings)),
             Worker("interpreter", lambda: interpreter(runtime, lambda: listener.busy_seconds)),
             Worker("sender", sender.run),
+            *([Worker("certificates", certificates.keep_current)] if certificates else []),
         ],
         handlers=consumers.HANDLERS,
         topics=consumers.TOPICS,
@@ -51,6 +54,30 @@ def build(settings: Settings, runtime: Runtime) -> Service:
             connections_of(listener),
         ],
     )
+
+
+def certificates_of(settings: Settings) -> Certificates | None:
+    """Return what we show over TLS, if anything; Misconfigured when it cannot be used."""
+    if settings.mllp_tls_certificate is None:
+        return None
+    key, authority = settings.mllp_tls_key, settings.mllp_tls_client_authority
+    return Certificates(settings.mllp_tls_certificate, key, authority)
+
+
+def bindings_of(settings: Settings, certificates: Certificates | None) -> list[Binding]:
+    """Return where we listen; Misconfigured when that would be open to the network without TLS."""
+    host = settings.mllp_host
+    is_safe = is_loopback(host) or settings.mllp_plain_beyond_loopback
+    if not is_safe and certificates is None:
+        raise Misconfigured(
+            f"plain MLLP on {host} would be open to the network: give it a certificate "
+            "(EMR_BRIDGE_MLLP_TLS_CERTIFICATE), or set EMR_BRIDGE_MLLP_PLAIN_BEYOND_LOOPBACK where a "
+            "VPN protects it"
+        )
+    plain = [Binding(host, settings.mllp_port)] if is_safe else []
+    if certificates is None:
+        return plain
+    return [*plain, Binding(host, settings.mllp_tls_port, certificates.context)]
 
 
 def connections_of(listener: Listener) -> Measure:
@@ -68,8 +95,22 @@ def limits_of(settings: Settings) -> Limits:
         max_bytes=settings.mllp_max_message_bytes,
         max_connections=settings.mllp_max_connections,
         half_frame_seconds=settings.mllp_half_frame_seconds,
+        whole_frame_seconds=settings.mllp_message_seconds,
         tolerate_missing_return=settings.mllp_tolerate_missing_return,
+        keep_alive_seconds=settings.mllp_keep_alive_seconds,
+        allowed=_networks(settings.mllp_allowed_addresses),
     )
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return networks_of(_listed(text))
+    except ValueError as error:
+        raise Misconfigured(f"EMR_BRIDGE_MLLP_ALLOWED_ADDRESSES: {error}") from error
+
+
+def _listed(text: str) -> list[str]:
+    return [one.strip() for one in text.split(",") if one.strip()]
 
 
 def sender_of(settings: Settings, runtime: Runtime) -> Sender:

@@ -4,14 +4,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from emr_bridge.domain.peer import Peer
+
 AnswerTo = Callable[[bytes | None], None]
 """Where a message's answer goes; None stands for none."""
+
+
+class Caller(Protocol):
+    """One connection, as it is known to who takes its messages."""
+
+    @property
+    def peer(self) -> Peer:
+        """Who is at the other end."""
+        ...
+
+    def send(self, message: bytes) -> bool:
+        """Send a message that nobody asked for; False when the connection is going."""
+        ...
+
+    def finish(self) -> None:
+        """Read no more, answer what was handed over, close."""
+        ...
 
 
 class Inbound(Protocol):
     """Takes what arrives on a link. The transport knows no more of it than this."""
 
-    def take(self, message: bytes, answered: AnswerTo) -> None:
+    def take(self, message: bytes, answered: AnswerTo, caller: Caller) -> None:
         """Keep a message, then call `answered` with its answer; None when it must not be answered.
 
         Calls only when the message is kept durably or the answer says that it is not; for the
@@ -19,8 +38,12 @@ class Inbound(Protocol):
         """
         ...
 
-    def refuse_oversized(self, head: bytes) -> bytes:
+    def refuse_oversized(self, head: bytes, caller: Caller) -> bytes:
         """Return the answer to a message that passed the size limit, of which this is the head."""
+        ...
+
+    def gone(self, caller: Caller) -> None:
+        """Forget a connection that is closed."""
         ...
 
 

@@ -20,12 +20,40 @@ class Settings(ServiceSettings):
         default=False,
         description="Allow MLLP_HOST to be reachable from other machines without TLS (VPN only).",
     )
+    mllp_tls_port: int = Field(
+        default=2576, ge=0, le=65535, description="Port for MLLP over TLS, with MLLP_TLS_CERTIFICATE."
+    )
+    mllp_tls_certificate: Path | None = Field(
+        default=None, description="Our certificate (PEM); with it MLLP_TLS_PORT is listened on."
+    )
+    mllp_tls_key: Path | None = Field(
+        default=None, description="Its private key, where the certificate's file does not hold it."
+    )
+    mllp_tls_client_authority: Path | None = Field(
+        default=None,
+        description="Authorities (PEM) of EMRs' certificates; with it every EMR must show one.",
+    )
+    mllp_allowed_addresses: str = Field(
+        default="",
+        description="Networks from which EMRs may connect, by commas (CIDR); empty: all.",
+    )
+    mllp_keep_alive_seconds: int = Field(
+        default=60, gt=0, description="Silence after which the system asks whether a peer is there."
+    )
+    processing_ids: str = Field(
+        default="",
+        pattern="^([PTDNV](,[PTDNV])*)?$",
+        description="MSH-11 that is taken, by commas, where a link does not say; empty: all.",
+    )
     mllp_max_message_bytes: int = Field(
         default=16 * 1024 * 1024, gt=0, description="Largest message; above it AR and close."
     )
     mllp_max_connections: int = Field(default=1000, gt=0, description="Links open at a time.")
     mllp_half_frame_seconds: float = Field(
         default=30.0, gt=0, description="Silence within a message after which its link is closed."
+    )
+    mllp_message_seconds: float = Field(
+        default=300.0, gt=0, description="Within this long a message must have come whole."
     )
     mllp_tolerate_missing_return: bool = Field(
         default=True,

@@ -80,10 +80,10 @@ async def test_without_a_control_id_the_bytes_alone_tell_messages_apart(runtime)
         (b"\xff\x00\xfe", "AR", "100"),
         (b"MSH", "AR", "100"),
         (rb"FHS|^~\&|A" + b"\r" + referral(), "AR", "200"),
-        (referral().replace(b"REF^I12^REF_I12", b"ADT^A01"), "AR", "200"),
+        (referral().replace(b"REF^I12^REF_I12", b"VXU^V04"), "AR", "200"),
         (referral().replace(b"REF^I12^REF_I12", b""), "AR", "200"),
         (referral().replace(b"REF^I12^REF_I12", b"REF^I99"), "AR", "201"),
-        (referral().replace(b"REF^I12^REF_I12", b"RDE^O25^RDE_O11"), "AR", "201"),
+        (referral().replace(b"REF^I12^REF_I12", b"RDE^O99^RDE_O11"), "AR", "201"),
     ],
 )
 async def test_what_we_do_not_take_is_refused_and_kept_all_the_same(runtime, raw, code, error):

@@ -6,7 +6,7 @@ commit, each has its own answer.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -16,12 +16,14 @@ import structlog
 from common.database import Transaction
 from common.ids import new_id
 from common.sealing import Sealer
+from emr_bridge.domain.link import Link
 from emr_bridge.domain.message import State
 from emr_bridge.formats.hl7v2 import ack
 from emr_bridge.formats.hl7v2.ack import Refusal, acknowledge, control_id_of
 from emr_bridge.formats.hl7v2.header import Header, read_header
-from emr_bridge.formats.hl7v2.interpret import EVENTS
-from emr_bridge.handlers.senders import Senders, senders_of
+from emr_bridge.formats.hl7v2.manner import manner_of
+from emr_bridge.handlers.door import TAKEN, Verdict, dialect_of, judge
+from emr_bridge.handlers.senders import NO_SENDERS, NOWHERE, Senders, Whence, all_senders
 from emr_bridge.store import messages
 from emr_bridge.store.messages import NewMessage
 
@@ -40,37 +42,45 @@ def prepare(
     raw: bytes,
     senders: Senders,
     *,
+    whence: Whence = NOWHERE,
     sealer: Sealer,
     now: datetime,
+    processing_ids: Collection[str] = (),
     refusal: Refusal | None = None,
-    trace: str | None = None,
 ) -> NewMessage:
-    """Return the row of a message and the answer in it, decided from MSH alone; `trace` is its own.
+    """Return the row of a message and the answer in it, decided before it is kept.
 
     With a `refusal` the message is kept beside another that has its control id.
     """
     header, sha256 = read_header(raw), hashlib.sha256(raw).hexdigest()
-    state = State.CONFLICTING
-    if refusal is None:
-        state, refusal = _decide(header)
     link = senders.link_of(header)
+    is_foreign = senders.is_foreign(link, whence.peer)
+    verdict = judge(
+        header,
+        link,
+        is_foreign=is_foreign,
+        size=len(raw),
+        processing_ids=processing_ids,
+        refusal=_unless_taken_again(refusal, link),
+    )
+    ours = None if is_foreign else link
     identifier = new_id()
     return NewMessage(
         id=identifier,
-        dedup_key=_key(header, sha256, state),
+        dedup_key=_key(header, sha256, verdict.state, again=refusal is not None),
         sha256=sha256,
         raw=sealer.seal_bytes(raw, seal_context(identifier)),
         size=len(raw),
         sender=header.sender,
         control_id=header.control_id,
         message_type=header.message_type[:100],
-        link_id=link.id if link else None,
-        clinic_id=link.clinic_id if link else None,
-        state=state,
-        reason=f"hl7_{refusal.error}" if refusal else None,
-        ack=b"" if state is State.IGNORED else _answer(header, refusal, now),
+        link_id=ours.id if ours else None,
+        clinic_id=ours.clinic_id if ours else None,
+        state=verdict.state,
+        reason=verdict.refusal.reason if verdict.refusal else None,
+        ack=_answer(header, verdict, now) if verdict.is_answered else b"",
         received_at=now,
-        traceparent=trace,
+        traceparent=whence.trace,
     )
 
 
@@ -78,29 +88,37 @@ async def receive(
     tx: Transaction,
     raws: Sequence[bytes],
     *,
-    traces: Sequence[str | None] = (),
+    whence: Sequence[Whence] = (),
     sealer: Sealer,
     now: datetime,
+    senders: Senders | None = None,
+    processing_ids: Collection[str] = (),
 ) -> list[Outcome]:
     """Keep messages; return the answer of each, to be sent only after the commit.
 
     The same key with the same bytes gets the answer that was given before and is kept once; the
-    same key with other bytes is kept beside it and answered AE (205).
+    same key with other bytes is kept beside it and answered AE (205), or taken where its link
+    counts anew. `senders` are all that are known, as they are in this transaction.
     """
-    senders = await senders_of(tx, map(read_header, raws))
-    of = zip(raws, traces or [None] * len(raws), strict=True)
-    rows = [prepare(raw, senders, sealer=sealer, now=now, trace=trace) for raw, trace in of]
-    outcomes = await _keep(tx, rows)
-    again = {
-        row.id: prepare(
-            raw,
-            senders,
+    known = senders if senders is not None else await all_senders(tx)
+    places = list(whence or [NOWHERE] * len(raws))
+
+    def row_of(place: int, refusal: Refusal | None = None) -> NewMessage:
+        return prepare(
+            raws[place],
+            known,
+            whence=places[place],
             sealer=sealer,
             now=now,
-            refusal=ack.REUSED_CONTROL_ID,
-            trace=row.traceparent,
+            processing_ids=processing_ids,
+            refusal=refusal,
         )
-        for raw, row in zip(raws, rows, strict=True)
+
+    rows = [row_of(place) for place in range(len(raws))]
+    outcomes = await _keep(tx, rows)
+    again = {
+        row.id: row_of(place, ack.REUSED_CONTROL_ID)
+        for place, row in enumerate(rows)
         if row.id not in outcomes
     }
     conflicts = await _keep(tx, list(again.values()))
@@ -108,14 +126,25 @@ async def receive(
     return [outcomes[row.id] for row in rows]
 
 
-def cannot_store(raw: bytes, *, now: datetime) -> bytes | None:
+def cannot_store(raw: bytes, senders: Senders = NO_SENDERS, *, now: datetime) -> bytes | None:
     """Return the answer to a message that could not be kept: the sender shall send it again."""
-    return _refuse(raw, ack.CANNOT_STORE, now)
+    return turn_away(raw, ack.CANNOT_STORE, senders, now=now)
 
 
-def too_large(head: bytes, *, now: datetime) -> bytes:
+def too_large(head: bytes, senders: Senders = NO_SENDERS, *, now: datetime) -> bytes:
     """Return the answer to a message above the size limit, from its beginning."""
-    return _refuse(head, ack.TOO_LARGE, now) or b""
+    return turn_away(head, ack.TOO_LARGE, senders, now=now) or b""
+
+
+def turn_away(
+    raw: bytes, refusal: Refusal, senders: Senders = NO_SENDERS, *, now: datetime
+) -> bytes | None:
+    """Return the answer to a message that is not kept."""
+    header = read_header(raw)
+    manner = manner_of(header, dialect_of(senders.link_of(header)).acknowledgement)
+    is_answer = ack.is_acknowledgement(header)
+    verdict = Verdict(State.IGNORED if is_answer else State.REFUSED, refusal, manner)
+    return _answer(header, verdict, now) if verdict.is_answered else None
 
 
 def seal_context(message_id: UUID) -> str:
@@ -123,44 +152,31 @@ def seal_context(message_id: UUID) -> str:
     return f"message:{message_id}"
 
 
-def _refuse(raw: bytes, refusal: Refusal, now: datetime) -> bytes | None:
-    header = read_header(raw)
-    return None if ack.is_acknowledgement(header) else _answer(header, refusal, now)
+def _answer(header: Header, verdict: Verdict, now: datetime) -> bytes:
+    return acknowledge(
+        header,
+        verdict.refusal,
+        is_enhanced=verdict.manner.is_enhanced,
+        control_id=control_id_of(new_id()),
+        now=now,
+    )
 
 
-def _answer(header: Header, refusal: Refusal | None, now: datetime) -> bytes:
-    return acknowledge(header, refusal, control_id=control_id_of(new_id()), now=now)
+def _unless_taken_again(refusal: Refusal | None, link: Link | None) -> Refusal | None:
+    """Return no refusal where the link's EMR starts its counter anew: the message is taken then."""
+    return refusal if dialect_of(link).reused_control_id == "refuse" else None
 
 
-def _decide(header: Header) -> tuple[State, Refusal | None]:
-    """Tell whether we take a message."""
-    if ack.is_acknowledgement(header):
-        return State.IGNORED, None
-    refusal = _refusal(header)
-    return (State.REFUSED if refusal else State.RECEIVED), refusal
-
-
-def _refusal(header: Header) -> Refusal | None:
-    if header.is_batch:
-        return ack.BATCH
-    if not header.is_readable:
-        return ack.NO_HEADER
-    name, event = header.kind
-    if name not in EVENTS:
-        return ack.UNKNOWN_TYPE
-    return None if not event or event in EVENTS[name] else ack.UNKNOWN_EVENT
-
-
-def _key(header: Header, sha256: str, state: State) -> str:
+def _key(header: Header, sha256: str, state: State, *, again: bool) -> str:
     """Return what may be kept only once.
 
     The sender's control id, for a message that we take; with the bytes, for one that we refuse (it
-    may be mended and come again under its id); the bytes alone, without an id.
+    may be mended and come again under its id) or take `again`; the bytes alone, without an id.
     """
     control_id = header.raw(10)
     if not control_id or state is State.IGNORED:
         return sha256
-    own = () if state is State.RECEIVED else (sha256.encode(),)
+    own = () if state in TAKEN and not again else (sha256.encode(),)
     claimed = (header.raw(3), header.raw(4), control_id, *own)
     return hashlib.sha256(b"\x1f".join(claimed)).hexdigest()
 

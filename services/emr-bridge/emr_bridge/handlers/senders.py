@@ -1,10 +1,12 @@
 """Who sent a message: from the names in MSH-3 and MSH-4 to the link of a clinic."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from common.database import Transaction
 from common.events.clinic import sender_key
 from emr_bridge.domain.link import Link
+from emr_bridge.domain.peer import ANYBODY, Peer, networks_of
 from emr_bridge.formats.hl7v2.header import Header
 from emr_bridge.store import links
 
@@ -12,6 +14,17 @@ MOST_REMEMBERED = 10_000
 """Senders may call themselves anything: what was looked up is forgotten above this."""
 
 Known = Mapping[str, Link | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Whence:
+    """By which connection a message came, and the trace that it opened."""
+
+    peer: Peer = ANYBODY
+    trace: str | None = None
+
+
+NOWHERE = Whence()
 
 
 class Senders:
@@ -22,6 +35,8 @@ class Senders:
         self.revision = revision
         self._known = known
         self._found: dict[tuple[bytes, ...], Link | None] = {}
+        self._foreign: dict[tuple[str | None, Peer], bool] = {}
+        self._by_id: dict[str, Link] | None = None
 
     def link_of(self, header: Header) -> Link | None:
         """Return the link that a message came by, if one clinic alone claims its sender."""
@@ -31,6 +46,42 @@ class Senders:
                 self._found.clear()
             self._found[claimed] = first_link(self._known, sender_keys(header))
         return self._found[claimed]
+
+    def by_id(self, link_id: str | None) -> Link | None:
+        """Return a link by its id."""
+        if self._by_id is None:
+            self._by_id = {link.id: link for link in self._known.values() if link}
+        return self._by_id.get(link_id or "")
+
+    def is_foreign(self, link: Link | None, peer: Peer) -> bool:
+        """Tell whether a peer may not speak for the link that a message names.
+
+        A certificate that is some link's speaks for that link alone; a link that has one is
+        spoken for by nobody else; a link's networks are the only ones that it speaks from.
+        """
+        if peer is ANYBODY:
+            return False
+        claimed = (link.id if link else None, peer)
+        if claimed not in self._foreign:
+            if len(self._foreign) >= MOST_REMEMBERED:
+                self._foreign.clear()
+            self._foreign[claimed] = self._is_foreign(link, peer)
+        return self._foreign[claimed]
+
+    def _is_foreign(self, link: Link | None, peer: Peer) -> bool:
+        owners = {
+            one.id
+            for one in self._known.values()
+            if one and (wanted := one.dialect.client_certificate) and peer.shows(wanted)
+        }
+        if link is None:
+            return bool(owners)
+        if (owners or link.dialect.client_certificate) and link.id not in owners:
+            return True
+        return not peer.is_within(networks_of(link.dialect.allowed_addresses))
+
+
+NO_SENDERS = Senders({})
 
 
 async def all_senders(tx: Transaction) -> Senders:

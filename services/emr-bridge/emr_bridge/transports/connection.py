@@ -4,6 +4,7 @@ Knows frames and one socket; what a message says is the Inbound port's business.
 """
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from typing import Any
 
 import structlog
 
+from emr_bridge.domain.peer import ANYBODY, Network, Peer
 from emr_bridge.ports import Inbound
 from emr_bridge.transports.framer import Broken, Found, Frame, Framer, TooLarge, framed
+from emr_bridge.transports.tls import peer_of
 
 log = structlog.get_logger()
 
@@ -29,10 +32,13 @@ class Limits:
     max_connections: int = 1000
     max_garbage: int = 64 * 1024
     half_frame_seconds: float = 30.0
+    whole_frame_seconds: float = 300.0
     write_seconds: float = 30.0
     drain_seconds: float = 8.0
     linger_seconds: float = 5.0
     tolerate_missing_return: bool = True
+    keep_alive_seconds: int = 60
+    allowed: tuple[Network, ...] = ()
 
 
 class Connection(asyncio.Protocol):
@@ -60,6 +66,7 @@ class Connection(asyncio.Protocol):
             tolerate_missing_return=limits.tolerate_missing_return,
         )
         self._loop = asyncio.get_running_loop()
+        self.peer: Peer = ANYBODY
         self._transport: Any = None
         self._unanswered = 0
         self._unanswered_bytes = 0
@@ -69,28 +76,32 @@ class Connection(asyncio.Protocol):
         self._is_held = False
         self._is_cut_off = False
         self._last_word: bytes | None = None
+        self._begun_at = 0.0
         self._heard_at = 0.0
         self._silence: asyncio.TimerHandle | None = None
         self._patience: asyncio.TimerHandle | None = None
         self._farewell: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the link, or close it where there are too many."""
+        """Take the link, or close it where it may not be."""
         self._transport = transport
+        self.peer = peer_of(self._transport)
         if not self._made(self):
             self._is_ending = True
             transport.close()
             return
-        accepted = transport.get_extra_info("socket")
-        if accepted is not None:
-            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        _keep_alive(transport.get_extra_info("socket"), self._limits.keep_alive_seconds)
 
     def data_received(self, data: bytes) -> None:
         """Hand over every message that these bytes complete."""
         if self._is_ending:
             return  # of a peer that is cut off: read, so that it can read its answer
-        for item in self._framer.feed(data):
+        was_inside = self._framer.inside
+        found = self._framer.feed(data)
+        for item in found:
             self._take(item)
+        if found or not was_inside:
+            self._begun_at = self._loop.time()
         if self._framer.closed:
             self._end()
         elif self._framer.inside:
@@ -122,6 +133,7 @@ class Connection(asyncio.Protocol):
                 timer.cancel()
         self._is_ending = True
         self._lost(self)
+        self._inbound.gone(self)
 
     def answered(self, answer: bytes | None) -> None:
         """Take the answer of the oldest message without one; write those of one moment together."""
@@ -131,6 +143,13 @@ class Connection(asyncio.Protocol):
         if not self._write_is_due:
             self._write_is_due = True
             self._loop.call_soon(self._write)
+
+    def send(self, message: bytes) -> bool:
+        """Send a message between the answers; False when the connection is going."""
+        if self._is_ending or self._transport.is_closing():
+            return False
+        self._transport.write(framed(message))
+        return True
 
     def finish(self) -> None:
         """Read no more, answer what was handed over, close."""
@@ -145,10 +164,10 @@ class Connection(asyncio.Protocol):
         if isinstance(item, Frame):
             self._unanswered += 1
             self._unanswered_bytes += len(item.payload)
-            self._inbound.take(item.payload, self.answered)
+            self._inbound.take(item.payload, self.answered, self)
         elif isinstance(item, TooLarge):
             log.warning("mllp_message_too_large", size=self._limits.max_bytes)
-            self._last_word = self._inbound.refuse_oversized(item.head)
+            self._last_word = self._inbound.refuse_oversized(item.head, self)
         elif isinstance(item, Broken):
             log.warning("mllp_frame_broken", reason=item.reason, size=item.size)
 
@@ -187,17 +206,20 @@ class Connection(asyncio.Protocol):
     def _watch(self) -> None:
         self._heard_at = self._loop.time()
         if self._silence is None:
-            self._silence = self._loop.call_later(self._limits.half_frame_seconds, self._check)
+            soonest = min(self._limits.half_frame_seconds, self._limits.whole_frame_seconds)
+            self._silence = self._loop.call_later(soonest, self._check)
 
     def _check(self) -> None:
-        """Close a link that fell silent within a frame; one that went on is looked at again."""
+        """Close a link that fell silent within a frame, or dribbles it; else look again later."""
         self._silence = None
         if not self._framer.inside or self._is_ending:
             return
         if self._is_held:  # it is we who do not listen
             self._watch()
             return
-        left = self._heard_at + self._limits.half_frame_seconds - self._loop.time()
+        silent_at = self._heard_at + self._limits.half_frame_seconds
+        late_at = self._begun_at + self._limits.whole_frame_seconds
+        left = min(silent_at, late_at) - self._loop.time()
         if left > 0:
             self._silence = self._loop.call_later(left, self._check)
         else:
@@ -217,7 +239,7 @@ class Connection(asyncio.Protocol):
 
     def _close(self) -> None:
         """Close; a peer that is cut off first reads its answer: closing over unread bytes resets it."""
-        if self._framer.closed and not self._is_cut_off and self._transport.can_write_eof():
+        if self._framer.closed and not self._is_cut_off:
             self._cut_off()
         elif not self._transport.is_closing():
             self._transport.close()
@@ -227,7 +249,8 @@ class Connection(asyncio.Protocol):
         self._is_cut_off = True
         if self._last_word:
             self._transport.write(framed(self._last_word))
-        self._transport.write_eof()
+        if self._transport.can_write_eof():  # TLS has no half-closed connections
+            self._transport.write_eof()
         self._abort_after(self._limits.linger_seconds)
         if self._is_held:
             self._transport.resume_reading()
@@ -236,3 +259,15 @@ class Connection(asyncio.Protocol):
         if self._farewell is not None:
             self._farewell.cancel()
         self._farewell = self._loop.call_later(seconds, self.abort)
+
+
+def _keep_alive(accepted: Any, seconds: int) -> None:
+    """Have the system ask a silent peer whether it is there: it is gone after four times no answer."""
+    if accepted is None:
+        return
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", seconds), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
+        option = getattr(socket, name, None)
+        if option is not None:
+            with contextlib.suppress(OSError):  # not every system lets it be set
+                accepted.setsockopt(socket.IPPROTO_TCP, option, value)

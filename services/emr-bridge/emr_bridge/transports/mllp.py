@@ -1,16 +1,32 @@
 """MLLP over TCP, inbound: the port that listens, and the links that are open on it."""
 
 import asyncio
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
 
 from emr_bridge.ports import Inbound
 from emr_bridge.transports.connection import Connection, Limits
 
+__all__ = ["Binding", "Limits", "Server"]
+
 log = structlog.get_logger()
 
 BACKLOG = 512
 """Links that may wait to be accepted: all of a clinic's may come back at once."""
+
+HANDSHAKE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Where to listen; `tls` is what we show, None for plain MLLP."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
 
 
 class Server:
@@ -23,7 +39,7 @@ class Server:
         self._connections: set[Connection] = set()
         self._all_gone = asyncio.Event()
         self._draining = False
-        self.port = 0
+        self.ports: list[int] = []
         self.listening = asyncio.Event()
 
     @property
@@ -31,20 +47,45 @@ class Server:
         """How many links are open now."""
         return len(self._connections)
 
+    @property
+    def port(self) -> int:
+        """The first port that we listen on; 0 before."""
+        return self.ports[0] if self.ports else 0
+
     async def serve(self, host: str, port: int) -> None:
-        """Accept links on `host`:`port` (0 chooses one, see `port`)."""
-        loop = asyncio.get_running_loop()
+        """Accept links on `host`:`port` (0 chooses one, see `port`), without TLS."""
+        await self.serve_all([Binding(host, port)])
+
+    async def serve_all(self, bindings: Sequence[Binding]) -> None:
+        """Accept links wherever is told, until cancelled; all of them count together."""
         self._draining = False
-        server = await loop.create_server(self._connection, host, port, backlog=BACKLOG)
-        self.port = server.sockets[0].getsockname()[1]
-        log.info("mllp_listening", host=host, port=self.port)
-        self.listening.set()
+        servers: list[asyncio.Server] = []
         try:
-            await loop.create_future()
+            for binding in bindings:
+                servers.append(await self._listen(binding))
+            self.ports = [server.sockets[0].getsockname()[1] for server in servers]
+            self.listening.set()
+            await asyncio.get_running_loop().create_future()
         finally:
             self.listening.clear()
-            server.close()
+            for server in servers:
+                server.close()
             await self._drain()
+
+    async def _listen(self, binding: Binding) -> asyncio.Server:
+        waits = HANDSHAKE_SECONDS if binding.tls else None
+        server = await asyncio.get_running_loop().create_server(
+            self._connection,
+            binding.host,
+            binding.port,
+            backlog=BACKLOG,
+            ssl=binding.tls,
+            ssl_handshake_timeout=waits,
+        )
+        kind = "tls" if binding.tls else "plain"
+        port = server.sockets[0].getsockname()[1]
+        log.info("mllp_listening", host=binding.host, port=port, kind=kind)
+        return server
 
     async def _drain(self) -> None:
         """Have every link answer what it was sent and close; abort those that are late."""
@@ -67,6 +108,9 @@ class Server:
 
     def _made(self, connection: Connection) -> bool:
         """Tell whether a link may stay."""
+        if not connection.peer.is_within(self._limits.allowed):
+            log.warning("mllp_address_refused", host=connection.peer.address)
+            return False
         if self._draining or len(self._connections) >= self._limits.max_connections:
             log.warning("mllp_connection_refused", connections=len(self._connections))
             return False

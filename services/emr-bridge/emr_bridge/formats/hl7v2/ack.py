@@ -36,7 +36,8 @@ SHIFTS = range(5 * (CONTROL_ID_LENGTH - 2), -1, -10)
 class Refusal:
     """Why a message is not taken: MSA-1, the code of table 0357, where, and a few words.
 
-    `code` is original mode's; `diagnostic` is for the sender's developers (ERR-7).
+    `code` is original mode's; `diagnostic` is for the sender's developers (ERR-7); `name` is what
+    we call it where the error code alone says too little.
     """
 
     code: str
@@ -45,6 +46,12 @@ class Refusal:
     location: str = "MSH^1"
     diagnostic: str = ""
     severity: str = "E"
+    name: str = ""
+
+    @property
+    def reason(self) -> str:
+        """What is kept as the reason."""
+        return self.name or f"hl7_{self.error}"
 
     def code_in(self, *, is_enhanced: bool) -> str:
         """Return MSA-1: AE and AR are CE and CR where only the taking over is answered."""
@@ -58,7 +65,12 @@ UNKNOWN_EVENT = Refusal("AR", 201, "Event is not supported", "MSH^1^9^1^2")
 REUSED_CONTROL_ID = Refusal("AE", 205, "MSH-10 was used by another message", "MSH^1^10")
 WRONG_PROCESSING_ID = Refusal("AR", 202, "Processing id is not taken here", "MSH^1^11^1^1")
 WRONG_VERSION = Refusal("AR", 203, "Version is not spoken on this link", "MSH^1^12^1^1")
-FOREIGN_SENDER = Refusal("AR", 199, "MSH-3 and MSH-4 are not this connection's", "MSH^1^3")
+FOREIGN_SENDER = Refusal(
+    "AR", 199, "MSH-3 and MSH-4 are not this connection's", "MSH^1^3", name="foreign_sender"
+)
+TOO_MANY_CONNECTIONS = Refusal(
+    "AR", 207, "This link has too many connections open", name="too_many_connections"
+)
 NEEDS_REVIEW = Refusal("AE", 199, "Kept, but a person has to read it; do not send it again")
 CANNOT_STORE = Refusal("AR", 207, "Cannot be kept now, send again")
 TOO_LARGE = Refusal("AR", 199, "Message is larger than this link allows")

@@ -1,11 +1,13 @@
 """Cuts FHS/BHS batches, and files of many messages, into their messages; counts what they claim.
 
 Works on bytes and decodes nothing but separators and counts. Never raises, and loses no message.
+Builds the batch of answers, too.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import zip_longest
 
 from emr_bridge.formats.hl7v2.header import BOM
@@ -115,3 +117,29 @@ def _count(trailer: Part | None) -> int | None:
     """Read BTS-1 or FTS-1; None where nothing is claimed."""
     said = trailer.field(1).strip() if trailer else b""
     return int(said) if NUMBER.fullmatch(said) else None
+
+
+def answer(given: File, answers: Sequence[bytes], *, control_id: str, now: datetime) -> bytes:
+    """Return the answers as a batch, inside a file if a file came (HL7 v2 chapter 2.10.3).
+
+    The parties change places, and the batch that is answered is named (BHS-12, FHS-12).
+    """
+    stamp = now.strftime("%Y%m%d%H%M%S%z").encode()
+    first = next((batch.header for batch in given.batches if batch.header), None)
+    head = _reply(b"BHS", first or given.header, control_id, stamp)
+    mark = head[3:4]
+    body = [head, *(answer.removesuffix(b"\r") for answer in answers)]
+    body.append(mark.join([b"BTS", str(len(answers)).encode()]))
+    if given.header:
+        body = [_reply(b"FHS", given.header, control_id, stamp), *body, mark.join([b"FTS", b"1"])]
+    return b"".join(line + b"\r" for line in body)
+
+
+def _reply(name: bytes, part: Part | None, control_id: str, stamp: bytes) -> bytes:
+    """Fields 3 to 6 are the parties, 7 the time, 11 our id, 12 the id that is answered."""
+    mark = (part.raw[3:4] if part else b"") or b"|"
+    theirs = [part.field(number) if part else b"" for number in (5, 6, 3, 4)]
+    encoding = (part.field(2) if part else b"") or b"^~\\&"
+    named = part.field(11) if part else b""
+    fields = [name, encoding, *theirs, stamp, b"", b"", b"", control_id.encode(), named]
+    return mark.join(fields).rstrip(mark)
