@@ -14,7 +14,16 @@ from tests.common.sample import effects, noted
 
 from common import http, metrics
 from common.dependencies import Now, Read, Tx
-from common.errors import ConcurrentUpdate, FieldError, IllegalMove, Invalid, NotFound, Retry, Stale
+from common.errors import (
+    ConcurrentUpdate,
+    FieldError,
+    IllegalMove,
+    Invalid,
+    Misconfigured,
+    NotFound,
+    Retry,
+    Stale,
+)
 from common.http import BoundedBody, create_api
 
 CANARY = "ZZTESTLAST"
@@ -248,6 +257,17 @@ async def test_a_service_that_misses_something_says_what(api, client):
     assert answer.status_code == 503
     assert answer.json()["checks"] == {"database": "ok", "event_log": "ConnectionError"}
     assert "secret" not in answer.text
+
+
+async def test_a_reason_of_ours_is_told_in_words(api, client):
+    async def misconfigured() -> None:
+        raise Misconfigured("the log does not know this password")
+
+    api.state.checks["event_log"] = misconfigured
+    async with client(api) as http:
+        answer = await http.get("/readyz")
+    assert answer.json()["checks"]["event_log"] == "Misconfigured"
+    assert answer.json()["reasons"] == {"event_log": "the log does not know this password"}
 
 
 async def test_a_check_that_hangs_counts_as_missing(api, client, monkeypatch):

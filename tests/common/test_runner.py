@@ -23,8 +23,9 @@ from tests.common.sample import (
 )
 
 from common import inbox, keys, retention, runner, supervision, tables
+from common.consumer import STORM
 from common.dependencies import Tx
-from common.errors import Misconfigured
+from common.errors import Misconfigured, SetAside
 from common.events.emr import MessageReceived
 from common.http import create_api
 from common.ids import new_id
@@ -134,6 +135,55 @@ async def test_a_worker_that_raises_is_started_again_and_counted(make_service, q
 
         await until(third)
     assert REGISTRY.get_sample_value("referral_worker_restarts_total", labels) == before + 2
+
+
+async def test_readyz_tells_where_a_storm_of_dead_letters_halted_a_reader(make_service):
+    """Callers are not sent away for it: what they hand over is kept, and waits."""
+
+    async def bad(tx, event, now) -> None:
+        raise SetAside("bad_deploy", "ZZTESTLAST")
+
+    service = await make_service("stormy", handlers={MessageReceived: bad}, topics=[TOPIC])
+    async with Running(service) as http:
+        await tell(service.runtime.db, *(happened(str(n)) for n in range(STORM + 5)))
+
+        async def halted() -> bool:
+            return "stuck" in (await http.get("/stormy/readyz")).json()
+
+        await until(halted, 10)
+        answer = await http.get("/stormy/readyz")
+    assert (answer.status_code, answer.json()["ready"]) == (200, True)
+    why = answer.json()["stuck"]["consumer"]
+    assert why.startswith("DeadLetterStorm: 20 records in a row were set aside; the next is ")
+    assert f"{TOPIC}/0@" in why
+    assert why.endswith("(bad_deploy)")
+    labels = {"service": "stormy", "worker": "consumer"}
+    assert REGISTRY.get_sample_value("referral_worker_stuck", labels) == 1
+
+
+async def test_readyz_tells_of_a_loop_that_fails_again_and_again_until_it_gets_on(
+    make_service, quick, monkeypatch
+):
+    monkeypatch.setattr(supervision, "STEADY_SECONDS", 0.3)
+    runs = 0
+
+    async def recovers() -> None:
+        nonlocal runs
+        runs += 1
+        if runs <= supervision.STUCK_FAILURES:
+            raise ValueError("ZZTESTLAST")
+        await asyncio.Event().wait()
+
+    service = await make_service("s", workers=[Worker("shaky", recovers)])
+    async with Running(service) as http:
+
+        async def told(wanted) -> bool:
+            return bool((await http.get("/s/readyz")).json().get("stuck") == wanted)
+
+        await until(lambda: told({"shaky": "ValueError"}))
+        await until(lambda: told(None))
+    labels = {"service": "s", "worker": "shaky"}
+    assert REGISTRY.get_sample_value("referral_worker_stuck", labels) == 0
 
 
 async def test_a_worker_that_waited_for_something_cancelled_is_started_again(make_service, quick):

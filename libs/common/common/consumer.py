@@ -14,7 +14,7 @@ from common import deadletter, failpoints, inbox, metrics, tracing
 from common.clock import Clock
 from common.database import Database, Transaction
 from common.deadletter import Failure
-from common.errors import ReferralLoopError
+from common.errors import Halted
 from common.eventlog.port import EventLog, Record, Subscription
 from common.events import registry
 from common.events.envelope import Envelope, Event
@@ -30,7 +30,7 @@ STORM = 20
 Wanted = tuple[Record, Envelope, Event]
 
 
-class DeadLetterStorm(ReferralLoopError):
+class DeadLetterStorm(Halted):
     """Too many records in a row were set aside; the next bad one is not, and the reader waits at it."""
 
 
@@ -94,6 +94,7 @@ class Consumer:
             new.discard(envelope.id)
             with self._span(record, envelope):
                 await self.handlers[type(event)](tx, event, now)
+            await asyncio.sleep(0)  # a file's statements do not wait: let the others in
         return handled
 
     def _span(self, record: Record, envelope: Envelope) -> Span:
@@ -134,7 +135,9 @@ class Consumer:
 
     async def _set_aside(self, record: Record, failure: Failure) -> None:
         if self.in_a_row >= STORM:
-            raise DeadLetterStorm(f"{self.in_a_row} records in a row were set aside")
+            place = f"{record.topic}/{record.partition}@{record.offset}"
+            told = f"{self.in_a_row} records in a row were set aside; the next is {place}"
+            raise DeadLetterStorm(f"{told} ({failure.code})")
         async with self.db.begin() as tx:
             await deadletter.set_aside(tx, record, failure, now=self.clock())
         self.in_a_row += 1

@@ -123,6 +123,10 @@ class SetAside(ReferralLoopError):
         self.code = code
 
 
+class Halted(ReferralLoopError):
+    """A loop stops on purpose until somebody has looked; the text says at what, in codes and places."""
+
+
 class CannotUnseal(SetAside):
     """The key is unknown, or the sealed bytes or their context were altered."""
 

@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common import metrics, openapi, problems
+from common.errors import Misconfigured, Retry
 from common.gauges import Gauges
 from common.problems import Problem, TooLarge
 from common.service import Runtime
@@ -56,6 +57,7 @@ def create_api(name: str, *, title: str, description: str, runtime: Runtime) -> 
     api.state.running = set()
     api.state.checks = {"database": runtime.db.ping, "event_log": runtime.log.ping}
     api.state.draining = False
+    api.state.stuck = {}
     api.state.name = name
     api.state.gauges = Gauges(name)
     problems.install(api)
@@ -100,22 +102,31 @@ async def measured(apis: Sequence[FastAPI]) -> Response:
 
 
 async def readiness(api: FastAPI) -> dict[str, Any]:
-    """Return whether the service behind an API can do its work, and what each check said."""
-    told = {label: await _try(check) for label, check in api.state.checks.items()}
-    for label, result in told.items():
-        metrics.ready.labels(api.state.name, label).set(result == "ok")
+    """Return whether the service behind an API can take work, what each check said, and which loops are stuck.
+
+    A stuck loop alone is no reason to send callers away: what they hand over is kept, and waits.
+    """
+    answers = {label: await _try(check) for label, check in api.state.checks.items()}
+    told = {
+        label: "ok" if error is None else type(error).__name__ for label, error in answers.items()
+    }
+    for label, error in answers.items():
+        metrics.ready.labels(api.state.name, label).set(error is None)
     if api.state.draining:
         told["process"] = "draining"
-    return {"ready": all(result == "ok" for result in told.values()), "checks": told}
+    why = {label: str(e) for label, e in answers.items() if isinstance(e, Retry | Misconfigured)}
+    more = {"reasons": why, "stuck": dict(api.state.stuck)}
+    ready = all(result == "ok" for result in told.values())
+    return {"ready": ready, "checks": told} | {name: what for name, what in more.items() if what}
 
 
-async def _try(check: Check) -> str:
+async def _try(check: Check) -> Exception | None:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             await check()
     except Exception as error:  # noqa: BLE001 - the answer tells of it
-        return type(error).__name__
-    return "ok"
+        return error
+    return None
 
 
 def _add_documentation(api: FastAPI) -> None:

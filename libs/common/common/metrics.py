@@ -13,6 +13,11 @@ worker_restarts = Counter(
     "Workers that failed and were started again.",
     ["service", "worker"],
 )
+worker_stuck = Gauge(
+    "referral_worker_stuck",
+    "Whether a worker does not get on (1): it halted, or failed several times in a row.",
+    ["service", "worker"],
+)
 outbox_published = Counter(
     "referral_outbox_published_total", "Events brought from an outbox to the log.", ["service"]
 )

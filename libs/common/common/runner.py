@@ -152,6 +152,7 @@ async def run(
     async with exporting(), opened(services, migrate=migrate), _signals(stop):
         for service in services:
             service.api.state.gauges = gauges_of(service)
+            service.api.state.stuck = service.stuck
         listener = _listen(host, port)
         server = QuietServer(_config(api, drain_seconds))
         relays = [supervision.start(service, relay.relay_of(service)) for service in services]

@@ -36,3 +36,5 @@ class Service:
     handlers: Handlers = field(default_factory=dict)
     topics: Sequence[str] = field(default=())
     gauges: Sequence[Measure] = field(default=())
+    stuck: dict[str, str] = field(default_factory=dict, compare=False)
+    """Which loops do not get on now, and why: supervision writes it, /readyz tells it."""

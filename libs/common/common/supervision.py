@@ -10,7 +10,7 @@ import structlog
 
 from common import metrics, tracing
 from common.backoff import exponential
-from common.errors import Retry
+from common.errors import Halted, Misconfigured, Retry
 from common.service import Service
 from common.verdicts import is_outage
 from common.worker import Worker
@@ -26,6 +26,12 @@ LONGEST_OUTAGE = timedelta(seconds=3)
 CALM_SECONDS = 60.0
 """A worker that ran so long before it failed is started again soon, as if for the first time."""
 
+STUCK_FAILURES = 3
+"""After so many in a row a worker counts as stuck; one that halted on purpose at once."""
+
+STEADY_SECONDS = 10.0
+"""A worker that was stuck and has run so long since gets on again."""
+
 
 def start(service: Service, worker: Worker) -> asyncio.Task[None]:
     """Start a worker of a service as a task that carries both names."""
@@ -40,6 +46,7 @@ async def _supervised(service: Service, worker: Worker) -> None:
     loop = asyncio.get_running_loop()
     while True:
         began = loop.time()
+        steady = loop.call_later(STEADY_SECONDS, _gets_on, service, worker)
         try:
             await worker.run()
         except asyncio.CancelledError as error:
@@ -50,13 +57,31 @@ async def _supervised(service: Service, worker: Worker) -> None:
             caught = error
         else:
             return
+        finally:
+            steady.cancel()
         failures = 1 if loop.time() - began > CALM_SECONDS else failures + 1
         cap, jitter = _longest_wait(caught), random.random()  # noqa: S311 - no secret
         wait = exponential(failures, cap=cap, jitter=jitter).total_seconds()
         metrics.worker_restarts.labels(service.name, worker.name).inc()
+        if failures >= STUCK_FAILURES or isinstance(caught, Halted):
+            _is_stuck(service, worker, caught)
         told = {"service": service.name, "worker": worker.name, "attempts": failures}
         log.warning("worker_failed", seconds=round(wait, 3), exc_info=caught, **told)
         await asyncio.sleep(wait)
+
+
+def _is_stuck(service: Service, worker: Worker, error: BaseException) -> None:
+    """Note why; the text of an error that is not ours may hold anything."""
+    why = type(error).__name__
+    ours = isinstance(error, Halted | Retry | Misconfigured)
+    service.stuck[worker.name] = f"{why}: {error}" if ours else why
+    metrics.worker_stuck.labels(service.name, worker.name).set(1)
+
+
+def _gets_on(service: Service, worker: Worker) -> None:
+    if service.stuck.pop(worker.name, None) is not None:
+        log.info("worker_gets_on", service=service.name, worker=worker.name)
+        metrics.worker_stuck.labels(service.name, worker.name).set(0)
 
 
 def _longest_wait(error: BaseException) -> timedelta:

@@ -36,6 +36,9 @@ def _readiness(name: str, answer: httpx2.Response) -> Iterator[Finding]:
     for check, told in answer.json()["checks"].items():
         todo = "" if told == "ok" else f"see to the {check.replace('_', ' ')} of {name}"
         yield Finding(name, check.replace("_", " "), told, todo)
+    for worker, why in answer.json().get("stuck", {}).items():
+        todo = "its work waits: see DeadLetterStorm and WorkerFailing in the guide to operation"
+        yield Finding(name, f"the worker {worker}", why, todo)
 
 
 def _clock(name: str, date: str | None, *, now: datetime) -> Finding:
