@@ -1,23 +1,21 @@
-"""emr-bridge as a process of its own, fresh for every measurement: whole, or its door alone."""
+"""emr-bridge as a contender, fresh for every measurement: whole, on SQLite, or its door alone."""
 
-import tempfile
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-
-from tests.system.trio import KEYS, Replica
+from tempfile import TemporaryDirectory
 
 from benchmarks.harness.contender import Contender, Load, Measure, Sample
 from benchmarks.harness.process import free_port, listens, module, running
 from benchmarks.harness.servers import Servers
 from benchmarks.load import mllp
-from common import migrations
+from benchmarks.ours import fresh
+from benchmarks.ours.clinic import CLINIC, LINK, SENDER
 from common.database import Database
 from emr_bridge.domain.link import Link, link_id
 from emr_bridge.store import links
 
-CLINIC = "north-rheum"
-SENDER = ("EPIC", "NORTHRHEUM")
+SERVICE = "emr-bridge"
 
 
 def whole(servers: Servers, name: str, widths: tuple[int, ...]) -> Contender:
@@ -26,18 +24,12 @@ def whole(servers: Servers, name: str, widths: tuple[int, ...]) -> Contender:
     @asynccontextmanager
     async def ready() -> AsyncGenerator[Measure]:
         mllp.program()
-        await know_sender(await servers.new_database("bridge_template"), migrate=True)
         servers.kafka()
+        await fresh.template(servers, SERVICE, know_sender)
 
         async def measure(load: Load) -> Sample:
-            environment = {
-                "EMR_BRIDGE_DATABASE_URL": await servers.new_database(
-                    "bridge", template="bridge_template"
-                ),
-                "EVENT_LOG_URL": await servers.new_topics(),
-            }
-            with tempfile.TemporaryDirectory() as folder:
-                return await _load_fresh(folder, environment, load)
+            async with fresh.on_servers(servers, SERVICE) as replica:
+                return await mllp.send(replica.mllp_port, load)
 
         yield measure
 
@@ -52,9 +44,11 @@ def on_sqlite(name: str, widths: tuple[int, ...]) -> Contender:
         mllp.program()
 
         async def measure(load: Load) -> Sample:
-            with tempfile.TemporaryDirectory() as folder:
-                await know_sender(f"sqlite+aiosqlite:///{folder}/emr-bridge.db", migrate=True)
-                return await _load_fresh(folder, {}, load)
+            with TemporaryDirectory() as folder:
+                file = f"sqlite:///{folder}/{SERVICE}.db"
+                await fresh.migrated(file, SERVICE, know_sender)
+                async with fresh.process(SERVICE, Path(folder), {}) as replica:
+                    return await mllp.send(replica.mllp_port, load)
 
         yield measure
 
@@ -67,10 +61,10 @@ def door_alone(servers: Servers, name: str, widths: tuple[int, ...]) -> Contende
     @asynccontextmanager
     async def ready() -> AsyncGenerator[Measure]:
         mllp.program()
+        await fresh.template(servers, SERVICE, know_sender)
 
         async def measure(load: Load) -> Sample:
-            url = await servers.new_database("door")
-            await know_sender(url, migrate=True)
+            url = await servers.new_database("door", template="emr_bridge_template")
             port = free_port()
             async with running(module("benchmarks.ours.door", port, url)) as process:
                 await listens(process, port)
@@ -81,31 +75,14 @@ def door_alone(servers: Servers, name: str, widths: tuple[int, ...]) -> Contende
     return Contender(name, widths, ready)
 
 
-async def know_sender(url: str, *, migrate: bool) -> None:
+async def know_sender(db: Database) -> None:
     """Register the link that the messages come by, as the clinic's registration would."""
     application, facility = SENDER
     link = Link(
-        id=link_id(CLINIC, "epic"),
+        id=link_id(CLINIC, LINK["id"]),
         clinic_id=CLINIC,
         sending_application=application,
         sending_facility=facility,
     )
-    db = Database(url)
-    try:
-        if migrate:
-            await migrations.upgrade(db, "emr_bridge.migrations")
-        async with db.begin() as tx:
-            await links.replace(tx, CLINIC, [link])
-    finally:
-        await db.close()
-
-
-async def _load_fresh(folder: str, environment: Mapping[str, str], load: Load) -> Sample:
-    own = {"DATA_DIR": folder, "LOG_FORMAT": "json", "SEALING_KEYS": KEYS, **environment}
-    replica = Replica("emr-bridge", 0, Path(folder), own)
-    await replica.start()
-    try:
-        await replica.until_ready()
-        return await mllp.send(replica.mllp_port, load)
-    finally:
-        await replica.kill()
+    async with db.begin() as tx:
+        await links.replace(tx, CLINIC, [link])

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from benchmarks.harness.series import Series
 from benchmarks.harness.servers import Servers
-from benchmarks.series import events, mllp, parse, sqlite
+from benchmarks.series import events, mllp, parse, rest, sqlite, whole
 
 ALL: Mapping[str, Callable[[Servers], Series]] = {
     "mllp": mllp.series,
@@ -13,5 +13,8 @@ ALL: Mapping[str, Callable[[Servers], Series]] = {
     "publish": events.latency,
     "consumer": events.consumer,
     "sqlite": sqlite.series,
+    "rest": rest.series,
+    "embedded": whole.embedded,
+    "delivery": whole.confirmed,
 }
 """In the order in which they are run."""
