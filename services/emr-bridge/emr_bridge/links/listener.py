@@ -13,9 +13,11 @@ from common.service import Runtime
 from common.tracing import Kind, Span
 from common.verdicts import code_of as failure_of
 from common.verdicts import is_outage
+from emr_bridge.domain.message import State
 from emr_bridge.formats.hl7v2 import ack
 from emr_bridge.formats.hl7v2.ack import Refusal, code_of
-from emr_bridge.handlers import receive
+from emr_bridge.handlers import acknowledge, receive
+from emr_bridge.handlers.outcome import Means
 from emr_bridge.handlers.receive import Outcome
 from emr_bridge.handlers.senders import Senders, Whence, all_senders
 from emr_bridge.links import batches
@@ -161,12 +163,18 @@ class Listener:
         return Arrival(raw, whence, row, senders)
 
     async def _keep(self, batch: Sequence[Arrival]) -> list[Outcome]:
-        """Commit a batch: in one statement what is new, in a transaction what is not."""
+        """Commit a batch: in one statement what is new, in a transaction what is not.
+
+        What an EMR's application says of a message of ours is recorded with its keeping.
+        """
         now_known = [
             a if a.senders is self._senders else self._prepared(a.raw, a.whence) for a in batch
         ]
         rows = [arrival.row for arrival in now_known]
-        left = await self._arrivals.add(rows, revision=self._revision())
+        answers = {row.id for row in rows if row.state is State.IGNORED}
+        others = [row for row in rows if row.id not in answers]
+        added = self._arrivals.add(others, revision=self._revision()) if others else None
+        left = answers | (await added if added else set())
         if not left:
             return [Outcome(row.ack or None, row) for row in rows]
         outcomes = iter(await self._keep_rest([a for a in now_known if a.row.id in left]))
@@ -179,7 +187,7 @@ class Listener:
             if self._revision() != await links.revision(tx):
                 self._senders = await all_senders(tx)
                 self._fresh_until = asyncio.get_running_loop().time() + FRESH_SECONDS
-            return await receive.receive(
+            outcomes = await receive.receive(
                 tx,
                 [arrival.raw for arrival in rest],
                 whence=[arrival.whence for arrival in rest],
@@ -188,6 +196,14 @@ class Listener:
                 senders=self._senders,
                 processing_ids=self._processing_ids,
             )
+            means = Means(runtime.sealer)
+            for arrival, outcome in zip(rest, outcomes, strict=True):
+                if outcome.new is not None and outcome.new.state is State.IGNORED:
+                    link_id = outcome.new.link_id
+                    await acknowledge.take_answer(
+                        tx, arrival.raw, link_id=link_id, means=means, now=now
+                    )
+        return outcomes
 
     async def _know_links(self) -> None:
         """Know the links from the start; without a database they are asked for at the first message."""
