@@ -18,11 +18,13 @@ from emr_bridge.links.listener import Listener
 from emr_bridge.ports import Outbound
 from emr_bridge.settings import Settings
 from emr_bridge.store import gauges as own_gauges
+from emr_bridge.transports import mllp_notice
 from emr_bridge.transports.connection import Limits
 from emr_bridge.transports.mllp import Binding
 from emr_bridge.transports.mllp_client import Address, Client, Patience, Unasked
 from emr_bridge.transports.tls import Certificates
 from emr_bridge.workers.interpreter import interpreter
+from emr_bridge.workers.replier import Replier
 from emr_bridge.workers.sender import Sender
 
 
@@ -45,6 +47,7 @@ def build(settings: Settings, runtime: Runtime) -> Service:
             Worker("mllp", lambda: listener.run_all(bindings)),
             Worker("interpreter", lambda: interpreter(runtime, lambda: listener.busy_seconds)),
             Worker("sender", sender.run),
+            Worker("replier", replier_of(settings, runtime, listener).run),
             *([Worker("certificates", certificates.keep_current)] if certificates else []),
         ],
         handlers=consumers.HANDLERS,
@@ -118,8 +121,7 @@ def sender_of(settings: Settings, runtime: Runtime) -> Sender:
     patience = Patience(settings.connect_seconds, settings.answer_seconds)
 
     def connect(link: Link, unasked: Unasked) -> Outbound:
-        tls = outbound_tls(settings) if link.dialect.tls else None
-        return Client(Address(link.host or "", link.port or 0, tls), patience, unasked)
+        return Client(address_of(link, settings), patience, unasked)
 
     return Sender(
         runtime=runtime,
@@ -127,6 +129,22 @@ def sender_of(settings: Settings, runtime: Runtime) -> Sender:
         us=us_of(settings),
         application_wait=timedelta(seconds=settings.application_answer_seconds),
     )
+
+
+def replier_of(settings: Settings, runtime: Runtime, listener: Listener) -> Replier:
+    """Return the loop that gives our application ACKs."""
+    patience = Patience(settings.connect_seconds, settings.answer_seconds)
+
+    async def deliver(link: Link, message: bytes) -> str | None:
+        return await mllp_notice.deliver(address_of(link, settings), message, patience)
+
+    return Replier(runtime, deliver, listener.callers.links, listener.callers.send)
+
+
+def address_of(link: Link, settings: Settings) -> Address:
+    """Return where a link's EMR listens, and what we show to it."""
+    tls = outbound_tls(settings) if link.dialect.tls else None
+    return Address(link.host or "", link.port or 0, tls)
 
 
 def us_of(settings: Settings) -> Us:

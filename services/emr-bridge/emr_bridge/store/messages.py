@@ -149,6 +149,14 @@ def keys_of(sender: str) -> set[str]:
     return {sender_key(application, facility), sender_key(*firsts)}
 
 
+async def states_of(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Return where messages stand now."""
+    if not ids:
+        return {}
+    rows = await tx.execute(select(messages.c.id, messages.c.state).where(messages.c.id.in_(ids)))
+    return {row.id: row.state for row in rows}
+
+
 async def take_turn(tx: Transaction) -> bool:
     """Be the only one that reads messages until this transaction ends; False if another is."""
     if tx.dialect.name != "postgresql":

@@ -76,6 +76,8 @@ messages = Table(
     Column("traceparent", String(55)),
     Index("ix_messages_state_id", "state", "id"),
     Index("ix_messages_message_type_id", "message_type", "id"),
+    Index("ix_messages_link_id_id", "link_id", "id"),
+    Index("ix_messages_received_at", "received_at", postgresql_using="brin"),
 )
 
 WAITING = text("(state = 'received' OR NOT announced)")
@@ -88,6 +90,38 @@ Index(
     postgresql_where=WAITING,
     sqlite_where=WAITING,
 )
+
+message_keys = Table(
+    "message_keys",
+    metadata,
+    Column("message_id", Uuid, ForeignKey("messages.id"), primary_key=True),
+    Column("kind", String(10), primary_key=True),
+    Column("hash", String(64), primary_key=True),
+    Index("ix_message_keys_kind_hash_message_id", "kind", "hash", "message_id"),
+)
+"""Keyed hashes of a message's numbers (`formats.hl7v2.marks`), by which it is searched."""
+
+replies = Table(
+    "replies",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("message_id", Uuid, ForeignKey("messages.id"), nullable=False, unique=True),
+    Column("link_id", String(400), nullable=False),
+    Column("way", String(20), nullable=False),
+    Column("control_id", String(20), nullable=False),
+    Column("code", String(2), nullable=False),
+    Column("message", LargeBinary, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_attempt_at", UtcDateTime, nullable=False),
+    Column("last_error", String(100)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("lease_token", Uuid),
+    Column("leased_until", UtcDateTime),
+    Index("ix_replies_state_next_attempt_at", "state", "next_attempt_at"),
+)
+"""Our application ACKs (MSH-16) that go out as messages of their own."""
 
 links_revision = Table(
     "links_revision",

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from common.database import Transaction
 from common.service import Runtime
 from common.worker import poll
-from emr_bridge.handlers import interpret
+from emr_bridge.handlers import interpret, marks, reply
 from emr_bridge.handlers.interpret import Understood, Waiting
+from emr_bridge.handlers.marks import Marks
 from emr_bridge.store import messages
 
 INTERVAL_SECONDS = 1.0
@@ -50,6 +51,9 @@ def pause_after(took: float, busy: float) -> float:
 async def interpret_next(runtime: Runtime) -> bool:
     """Read the oldest messages and record what they became; return whether there were any.
 
+    What follows from reading is written with it: by what they are searched, and the application
+    ACKs that are due.
+
     Reading happens outside the transaction that records. Should two processes read the same
     messages all the same, whoever records first is believed, the other finds nothing to record.
     """
@@ -58,9 +62,12 @@ async def interpret_next(runtime: Runtime) -> bool:
         found = await interpret.waiting(turn, sealer=runtime.sealer)
         if not found:
             return False
-        understood = await asyncio.to_thread(_understand, found)
+        understood, numbers = await asyncio.to_thread(_understand, found)
+        now, sealer = runtime.clock(), runtime.sealer
         async with runtime.db.begin() as tx:
-            await interpret.record(tx, understood, sealer=runtime.sealer, now=runtime.clock())
+            await interpret.record(tx, understood, sealer=sealer, now=now)
+            await marks.note(tx, numbers, sealer=sealer)
+            await reply.owe(tx, found, sealer=sealer, now=now)
     return True
 
 
@@ -72,5 +79,5 @@ async def _turn(tx: Transaction) -> None:
         await asyncio.sleep(TURN_SECONDS)
 
 
-def _understand(messages: Sequence[Waiting]) -> list[Understood]:
-    return [interpret.understand(message) for message in messages]
+def _understand(found: Sequence[Waiting]) -> tuple[list[Understood], Marks]:
+    return [interpret.understand(message) for message in found], marks.read_marks(found)

@@ -1,0 +1,33 @@
+"""Make messages findable by the numbers in them, without keeping the numbers readable."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from common.database import Transaction
+from common.sealing import Sealer
+from emr_bridge.domain.message import State
+from emr_bridge.formats.hl7v2.marks import Mark, marks_of
+from emr_bridge.formats.hl7v2.reader import read
+from emr_bridge.handlers.interpret import Waiting
+from emr_bridge.store import keys
+
+Marks = Sequence[tuple[UUID, Sequence[Mark]]]
+
+
+def read_marks(messages: Sequence[Waiting]) -> Marks:
+    """Return the numbers of messages; an acknowledgement has none. Slow: off the event loop."""
+    return [
+        (message.id, marks_of(read(message.raw)))
+        for message in messages
+        if message.state is not State.IGNORED
+    ]
+
+
+async def note(tx: Transaction, marks: Marks, *, sealer: Sealer) -> None:
+    """Keep the keyed hashes of messages' numbers; what is kept already stays."""
+    rows = [
+        (message_id, mark.kind, sealer.blind_index(mark.text))
+        for message_id, found in marks
+        for mark in found
+    ]
+    await keys.add(tx, rows)
