@@ -160,7 +160,7 @@ async def world(request, tmp_path: Path, ground_of: Callable[[], Ground]) -> Asy
             async with running as system:
                 traced = Traced(around.gateway, around.emr, around.hook, system, collector)
                 await traced.register_all(system)
-                await until(traced.clinics_are_known)
+                await until(traced.clinics_are_known, seconds=60)
                 yield traced
 
 
