@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
@@ -90,14 +90,19 @@ class KafkaServer:
 class LocalKafka:
     """Apache Kafka by deploy/kafka/local/run.py, which ends with its input."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, more: str = "", scram: Sequence[str] = ()) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="referral-loop-kafka-"))
         self.port = free_port()
+        self.more, self.scram = more, scram
         self.process: subprocess.Popen[bytes] | None = None
         self.pid = 0
 
     def start(self) -> None:
         where = ["--folder", str(self.folder), "--port", str(self.port)]
+        where += [word for user in self.scram for word in ("--scram", user)]
+        if self.more:
+            (self.folder / "more.properties").write_text(self.more)
+            where += ["--properties", str(self.folder / "more.properties")]
         self.process = subprocess.Popen(
             [sys.executable, str(RUN), "--attached", *where],
             stdin=subprocess.PIPE,
@@ -161,7 +166,8 @@ def from_environment() -> KafkaServer:
     return KafkaServer(URL, servers, frozenset(Can) - {Can.RESTART}, given)
 
 
-def from_apache() -> KafkaServer:
+def from_apache(*, more: str = "", scram: Sequence[str] = ()) -> KafkaServer:
+    """Start Apache Kafka, with more settings and users if a test wants them."""
     if not shutil.which("java"):
         raise Unavailable("`java` is not on the PATH")
     try:
@@ -169,7 +175,7 @@ def from_apache() -> KafkaServer:
         subprocess.run(fetched, check=True, capture_output=True, timeout=FETCH_SECONDS)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise Unavailable("its jars are not in the cache, and Maven did not bring them") from error
-    local = LocalKafka()
+    local = LocalKafka(more=more, scram=scram)
     try:
         local.start()
     except Unavailable:

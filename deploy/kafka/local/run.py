@@ -2,6 +2,10 @@
 
     python deploy/kafka/local/run.py                    until Ctrl-C, in a temporary folder
     python deploy/kafka/local/run.py --folder var/kafka --port 9092      the same data next time
+    python deploy/kafka/local/run.py --properties more.properties --scram 'SCRAM-SHA-512=[name=u,password=p]'
+                                                        with TLS, SASL or whatever the file says; of a
+                                                        name that is set twice the last counts, and {port},
+                                                        {controller} and {folder} are filled in
     python deploy/kafka/local/run.py --fetch            only fill the cache of jars
 
 Maven brings the jars that pom.xml lists, once, into the cache folder. The first line of output is
@@ -23,7 +27,7 @@ import threading
 import time
 import uuid
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 POM = Path(__file__).with_name("pom.xml")
@@ -94,17 +98,21 @@ def fetch() -> Path:
     return jars
 
 
-def prepare(folder: Path, port: int, jars: Path) -> Path:
-    """Write the node's settings and format its folder if it is new; return the settings' file."""
+def prepare(folder: Path, port: int, jars: Path, more: str, scram: Sequence[str]) -> Path:
+    """Write the node's settings and format its folder if it is new; return the settings' file.
+
+    `more` are settings behind ours; `scram` are users, in the words of Kafka's own tool.
+    """
     properties, log4j = folder / "server.properties", folder / "log4j2.yaml"
     folder.mkdir(parents=True, exist_ok=True)
     values = {"port": port, "controller": free_port(), "folder": folder}
-    properties.write_text(PROPERTIES.format(**values))
+    properties.write_text((PROPERTIES + more).format(**values))
     log4j.write_text(LOG4J)
     if not (folder / "data" / "meta.properties").exists():
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         tool = [*java(folder, jars), "kafka.tools.StorageTool", "format"]
         tool += ["-t", f"A{cluster[1:]}", "-c", str(properties)]
+        tool += [word for user in scram for word in ("--add-scram", user)]
         subprocess.run(tool, check=True, stdout=subprocess.DEVNULL)
     return properties
 
@@ -145,17 +153,18 @@ def chosen(folder: Path | None) -> Iterator[Path]:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def serve(folder: Path, port: int, *, attached: bool) -> int:
+def serve(folder: Path, port: int, given: argparse.Namespace) -> int:
     """Run the node until it ends or a signal comes; return its exit code."""
     jars = fetch()
-    properties = prepare(folder, port, jars)
+    more = given.properties.read_text() if given.properties else ""
+    properties = prepare(folder, port, jars, more, given.scram)
     with (folder / "kafka.log").open("ab") as output:
         command = [*java(folder, jars), "kafka.Kafka", str(properties)]
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
         await_port(process, port)
         print(json.dumps({"bootstrap": f"127.0.0.1:{port}", "pid": process.pid}), flush=True)
-        if attached:
+        if given.attached:
             threading.Thread(target=end_with_input, args=[process], daemon=True).start()
         return process.wait()
     except KeyboardInterrupt:
@@ -187,6 +196,10 @@ def main() -> None:
         "--folder", type=Path, help="where its data stays (default: a temporary one)"
     )
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
+    parser.add_argument("--properties", type=Path, help="a file of more settings of the node")
+    parser.add_argument(
+        "--scram", action="append", default=[], help="a user that the new node shall know"
+    )
     parser.add_argument("--fetch", action="store_true", help="only fill the cache of jars")
     parser.add_argument("--attached", action="store_true", help="stop when standard input closes")
     given = parser.parse_args()
@@ -195,7 +208,7 @@ def main() -> None:
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with chosen(given.folder) as folder:
-        sys.exit(serve(folder, given.port or free_port(), attached=given.attached))
+        sys.exit(serve(folder, given.port or free_port(), given))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,11 @@ class SharedSettings(FiledSettings):
     kafka_key_password: SecretStr | None = Field(
         default=None, description="Password of the client key that `ssl_keyfile` in the URL names."
     )
+    kafka_group_instance_id: str | None = Field(
+        default=None,
+        description="A name of this replica that is the same after a restart and no other replica's (a "
+        "StatefulSet's pod name): then a restart within `session_seconds` moves no partitions.",
+    )
     sealing_keys: SecretStr | None = Field(
         default=None,
         description="`id:base64` or `id:base64:opens` entries, 32 bytes each, newest first: the first without "

@@ -28,6 +28,7 @@ from common.errors import Retry
 from common.eventlog.kafka import KafkaEventLog, open_kafka
 from common.eventlog.kafka_connection import partitions
 from common.eventlog.kafka_settings import read_settings
+from common.eventlog.kafka_subscription import KafkaSubscription
 from common.eventlog.port import NewRecord, Record, RecordsTooLarge, Subscription
 from common.eventlog.topics import Topic, apply
 from common.events import registry
@@ -222,6 +223,36 @@ async def test_the_partitions_of_a_member_that_was_killed_are_read_on_by_the_oth
         await kill_9(process)
         total = start + 20
         await until(lambda: {int(v) for v in values(one)} == set(range(total)))
+
+
+async def test_a_member_with_a_name_that_comes_back_moves_no_partitions(kafka, url):
+    """INVARIANT: a restart within the session is no rebalance for the others. Broken by leaving the group."""
+    kafka.needs(Can.IDEMPOTENCE)  # Tansu has no members with names
+    longer = url.replace("session_seconds=2", "session_seconds=8")
+    named = [open_kafka(longer, group_instance_id=f"replica-{n}") for n in range(2)]
+    await send(named[0], range(40))
+    one, two = (log.subscribe(["t"], group="g") for log in named)
+    async with one as stays:
+        async with two as goes:
+            async with asyncio.timeout(30):
+                while not (holds(stays) and holds(goes) and len(holds(stays) | holds(goes)) == 6):
+                    for member_of in (stays, goes):
+                        done = await member_of.fetch(limit=50, timeout_seconds=0.2)
+                        await member_of.commit(done)
+            had, generation = holds(goes), stays._consumer._coordinator.generation
+        async with named[1].subscribe(["t"], group="g") as back:
+            async with asyncio.timeout(30):
+                while not holds(back):
+                    for member_of in (back, stays):
+                        await member_of.fetch(limit=50, timeout_seconds=0.2)
+            assert holds(back) == had
+            assert stays._consumer._coordinator.generation == generation
+    for log in named:
+        await log.close()
+
+
+def holds(member_of: KafkaSubscription) -> set[int]:
+    return {place.partition for place in member_of._consumer.assignment()}
 
 
 async def test_a_rebalance_waits_for_the_record_in_hand_and_commits_it(log):

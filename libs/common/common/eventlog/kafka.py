@@ -38,7 +38,11 @@ class KafkaEventLog:
     ) -> AsyncGenerator[KafkaSubscription]:
         """Be ready to join a group, as the first fetch does. Retry where a topic does not exist."""
         await partitions(self._settings, self._named(topics))
-        consumer = new_consumer(self._settings, group_id=self._settings.prefix + group)
+        consumer = new_consumer(
+            self._settings,
+            group_id=self._settings.prefix + group,
+            group_instance_id=self._settings.group_instance_id,
+        )
         subscription = KafkaSubscription(consumer, self._settings, topics=topics, group=group)
         try:
             async with bounded("let the member in", self._settings.timeout_seconds):
@@ -96,9 +100,9 @@ class KafkaEventLog:
         return [self._settings.prefix + topic for topic in topics]
 
 
-def open_kafka(url: str, **secrets: Any) -> KafkaEventLog:
-    """Return the log of a `kafka://` URL; the secrets are those of `read_settings`."""
-    return KafkaEventLog(read_settings(url, **secrets))
+def open_kafka(url: str, **beside: Any) -> KafkaEventLog:
+    """Return the log of a `kafka://` URL; what comes beside it is that of `read_settings`."""
+    return KafkaEventLog(read_settings(url, **beside))
 
 
 async def _is_before(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:

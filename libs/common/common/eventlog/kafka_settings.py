@@ -13,7 +13,7 @@ DEFAULT_PORT = 9092
 
 
 class KafkaSettings(BaseModel):
-    """How to reach a cluster and how patient to be; every field but servers and secrets is a URL parameter."""
+    """How to reach a cluster and how patient to be; every field but servers, secrets and the replica's name is a URL parameter."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -26,6 +26,8 @@ class KafkaSettings(BaseModel):
     ssl_certfile: Path | None = None
     ssl_keyfile: Path | None = None
     key_password: SecretStr | None = None
+    group_instance_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    """A name that this replica keeps over restarts: back within `session_seconds`, it has its partitions again."""
     prefix: str = Field(default="", pattern=r"^[a-z0-9.-]*$")
     """Put before every topic and group, so that several systems can share one cluster."""
     enable_idempotence: bool = True
@@ -66,6 +68,7 @@ def read_settings(
     username: str | None = None,
     password: SecretStr | None = None,
     key_password: SecretStr | None = None,
+    group_instance_id: str | None = None,
 ) -> KafkaSettings:
     """Return what `kafka://host:port,host:port?name=value` says; Misconfigured names what is wrong in it.
 
@@ -77,13 +80,14 @@ def read_settings(
     if parts.path.strip("/") or parts.fragment:
         raise Misconfigured("EVENT_LOG_URL: nothing but ?name=value may follow the Kafka servers")
     given: dict[str, Any] = dict(parse_qsl(parts.query))
-    for name in ("servers", "username", "password", "key_password"):
+    for name in ("servers", "username", "password", "key_password", "group_instance_id"):
         if name in given:
             raise Misconfigured(f"EVENT_LOG_URL may not hold `{name}`")
     servers = tuple(_with_port(server) for server in parts.netloc.split(",") if server)
-    secrets = {"username": username, "password": password, "key_password": key_password}
+    beside = {"username": username, "password": password, "key_password": key_password}
+    beside["group_instance_id"] = group_instance_id
     try:
-        settings = KafkaSettings(servers=servers, **given, **secrets)
+        settings = KafkaSettings(servers=servers, **given, **beside)
     except ValidationError as error:
         wrong = sorted({".".join(str(part) for part in e["loc"]) for e in error.errors()})
         raise Misconfigured(f"EVENT_LOG_URL: not usable: {', '.join(wrong)}") from None

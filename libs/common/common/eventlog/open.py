@@ -30,4 +30,5 @@ def _kafka(url: str, settings: SharedSettings) -> EventLog:
         username=settings.kafka_username,
         password=settings.kafka_password,
         key_password=settings.kafka_key_password,
+        group_instance_id=settings.kafka_group_instance_id,
     )
