@@ -1,16 +1,27 @@
 """How much of what a message says we read, against labels that a person made.
 
+`.venv/bin/python -m tests.emr_bridge.recall` prints it by family and by field.
+
 A label is a keyed hash of the expected value, the key being the message itself: whoever has not
 the message learns nothing from it. Letter case, blanks and punctuation do not count.
 """
 
 import hashlib
 import hmac
+import json
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from common.events.submission import Address, Submission
+from emr_bridge.formats.hl7v2.interpret import compose, interpret
+from emr_bridge.formats.hl7v2.interpret.overrides import NONE
+from emr_bridge.formats.hl7v2.interpret.reading import Requested
+from emr_bridge.formats.hl7v2.reader import Message, read
+
+CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "hl7v2"
+LABELS = json.loads(Path(__file__).with_name("recall.json").read_text())
 
 Labels = dict[str, list[str]]
 """The hashes of a message's values, by the name of their field."""
@@ -72,3 +83,48 @@ def _digits(phone: str) -> str:
 
 def _in_a_line(address: Address | None) -> str:
     return " ".join(part for part in address.model_dump().values() if part) if address else ""
+
+
+def submission_of(message: Message) -> Submission:
+    """Return what a message says; also one of a type, or with an ORC-1, that opens no referral."""
+    reading = interpret(message)
+    if not isinstance(reading, Requested):
+        reading = compose.request(message, NONE)
+    assert isinstance(reading, Requested)
+    return reading.submission
+
+
+def measured() -> dict[tuple[str, str], Counter[str]]:
+    """Return the counts by family (`RDE^O25`) and field, over every labelled message."""
+    counted: dict[tuple[str, str], Counter[str]] = {}
+    for name, expected in LABELS.items():
+        raw = (CORPUS / name).read_bytes()
+        message = read(raw)
+        header = message.first("MSH")
+        family = f"{header.text(9)}^{header.text(9, 2)}"
+        found = labels_of(values_of(submission_of(message)), raw)
+        for field, counts in compare(expected, found).items():
+            counted.setdefault((family, field), Counter()).update(counts)
+    return counted
+
+
+def by(place: int, counted: dict[tuple[str, str], Counter[str]]) -> dict[str, Counter[str]]:
+    """Sum the counts by family (0) or by field (1)."""
+    sums: dict[str, Counter[str]] = {}
+    for key, counts in sorted(counted.items()):
+        sums.setdefault(key[place], Counter()).update(counts)
+    return sums
+
+
+def lines() -> Iterable[str]:
+    """Yield the tables as they are printed."""
+    counted = measured()
+    for place, title in enumerate(("family", "field")):
+        yield f"{title:<22}{'read':>6}{'missing':>9}{'invented':>10}"
+        for name, counts in by(place, counted).items():
+            numbers = (counts["read"], counts["missing"], counts["invented"])
+            yield f"{name:<22}{numbers[0]:>6}{numbers[1]:>9}{numbers[2]:>10}"
+
+
+if __name__ == "__main__":
+    print("\n".join(lines()))

@@ -34,8 +34,11 @@ KILOGRAMS = {
     "[LB_AV]": Decimal("0.45359237"),
 }
 
-CODED = ("CE", "CWE")
-RESULTS = ("NM", "ST", "SN", *CODED)
+CODED = ("CE", "CWE", "CNE")
+RESULTS = ("NM", "ST", "SN", "DT", "TM", "TS", "DTM", "IS", "ID", *CODED)
+UNTYPED = "ST"
+"""How OBX-5 is read of a sender who leaves OBX-2 empty."""
+
 TRIED = re.compile(
     r"\s*(?:previously\s+)?tried(?:\s+and\s+|\s*/\s*|\s*&\s*)failed\s*:\s*([^\n]+)", re.IGNORECASE
 )
@@ -133,7 +136,7 @@ def labs(observations: Iterable[Segment], sources: Sources) -> Iterator[Lab]:
     """Read results: numbers, codes and short texts; not what describes the order or a history."""
     for observation in observations:
         value = _result(observation)
-        plain = observation.text(2) in RESULTS and not _is_history(observation)
+        plain = (observation.text(2) or UNTYPED) in RESULTS and not _is_history(observation)
         name = name_of_observation(observation)
         if plain and value and name and _weight(observation) is None:
             sources.note("/clinicals/labs", observation.value(5))
