@@ -42,7 +42,7 @@ async def take_answer(
     judged = judge(raw, policy_of(link) if link else Policy())
     if judged is None:
         return False
-    name = f"application_{judged.decision.value}"
+    name = judged.decision.value
     metrics.delivery_attempts.labels("emr", name).inc()
     log.info("application_answered", link=link_id, control_id=said.control_id, verdict=name)
     await _apply(tx, row, judged, raw, means=means, now=now)

@@ -59,7 +59,8 @@ async def record(
     sealed = means.sealer.seal_bytes(answer, f"attempt:{attempt.id}") if answer else None
     ended = {"answer": sealed, "verdict": name, "ended_at": now}
     await outbound.end_attempt(tx, attempt.id, ended)
-    metrics.delivery_attempts.labels("emr", name).inc()
+    committed = judged is not None and judged.decision is Decision.COMMIT
+    metrics.delivery_attempts.labels("emr", "submitted" if committed else name).inc()
     log.info("message_sent", link=row["link_id"], control_id=row["control_id"], verdict=name)
     wait = await _note_link(tx, attempt, exchange, judged, means=means, now=now)
     final = _early_answer(row, judged, attempt, means.sealer) or judged
