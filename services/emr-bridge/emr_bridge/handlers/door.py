@@ -32,6 +32,22 @@ class Verdict:
         return self.manner.wants_accept(is_error=self.refusal is not None)
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is decided of a message, and what its row says of its sender.
+
+    It holds for every message up to `limit` (None: any) whose header says the same.
+    """
+
+    verdict: Verdict
+    is_answered: bool
+    sender: str
+    message_type: str
+    link_id: str | None
+    clinic_id: str | None
+    limit: int | None
+
+
 def dialect_of(link: Link | None) -> Hl7Dialect:
     """Return how a link's EMR speaks; of an unknown sender we believe the usual."""
     return link.dialect if link else USUAL

@@ -18,11 +18,12 @@ from common.ids import new_id
 from common.sealing import Sealer
 from emr_bridge.domain.link import Link
 from emr_bridge.domain.message import State
+from emr_bridge.domain.peer import Peer
 from emr_bridge.formats.hl7v2 import ack
 from emr_bridge.formats.hl7v2.ack import Refusal, acknowledge, control_id_of
 from emr_bridge.formats.hl7v2.header import Header, read_header
 from emr_bridge.formats.hl7v2.manner import manner_of
-from emr_bridge.handlers.door import TAKEN, Verdict, dialect_of, judge
+from emr_bridge.handlers.door import TAKEN, Decision, Verdict, dialect_of, judge
 from emr_bridge.handlers.senders import NO_SENDERS, NOWHERE, Senders, Whence, all_senders
 from emr_bridge.store import messages
 from emr_bridge.store.messages import NewMessage
@@ -36,6 +37,16 @@ class Outcome:
 
     answer: bytes | None
     new: NewMessage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What is decided by beside the header and the links."""
+
+    peer: Peer
+    size: int
+    processing_ids: Collection[str]
+    refusal: Refusal | None
 
 
 def prepare(
@@ -53,17 +64,9 @@ def prepare(
     With a `refusal` the message is kept beside another that has its control id.
     """
     header, sha256 = read_header(raw), hashlib.sha256(raw).hexdigest()
-    link = senders.link_of(header)
-    is_foreign = senders.is_foreign(link, whence.peer)
-    verdict = judge(
-        header,
-        link,
-        is_foreign=is_foreign,
-        size=len(raw),
-        processing_ids=processing_ids,
-        refusal=_unless_taken_again(refusal, link),
-    )
-    ours = None if is_foreign else link
+    given = Given(whence.peer, len(raw), processing_ids, refusal)
+    decided = _decided(header, senders, given)
+    verdict = decided.verdict
     identifier = new_id()
     return NewMessage(
         id=identifier,
@@ -71,16 +74,55 @@ def prepare(
         sha256=sha256,
         raw=sealer.seal_bytes(raw, seal_context(identifier)),
         size=len(raw),
-        sender=header.sender,
+        sender=decided.sender,
         control_id=header.control_id,
+        message_type=decided.message_type,
+        link_id=decided.link_id,
+        clinic_id=decided.clinic_id,
+        state=verdict.state,
+        reason=verdict.refusal.reason if verdict.refusal else None,
+        ack=_answer(header, verdict, now, identifier) if decided.is_answered else b"",
+        received_at=now,
+        traceparent=whence.trace,
+    )
+
+
+def _decided(header: Header, senders: Senders, given: Given) -> Decision:
+    """Return what is decided of a message: what was, where the last one's header said the same.
+
+    Headers of one sender differ in time and control id; of the rest nothing is decided anew.
+    """
+    fields = header.fields
+    told = (fields[:4], fields[8:9], fields[10:12], fields[14:16], header.is_batch, given.peer)
+    known = None if given.refusal else senders.decisions.get(told)
+    if known is not None and (known.limit is None or given.size <= known.limit):
+        return known
+    decision = _decide(header, senders, given)
+    if given.refusal is None and (decision.limit is None or given.size <= decision.limit):
+        senders.remember(told, decision)
+    return decision
+
+
+def _decide(header: Header, senders: Senders, given: Given) -> Decision:
+    link = senders.link_of(header)
+    is_foreign = senders.is_foreign(link, given.peer)
+    verdict = judge(
+        header,
+        link,
+        is_foreign=is_foreign,
+        size=given.size,
+        processing_ids=given.processing_ids,
+        refusal=_unless_taken_again(given.refusal, link),
+    )
+    ours = None if is_foreign else link
+    return Decision(
+        verdict=verdict,
+        is_answered=verdict.is_answered,
+        sender=header.sender,
         message_type=header.message_type[:100],
         link_id=ours.id if ours else None,
         clinic_id=ours.clinic_id if ours else None,
-        state=verdict.state,
-        reason=verdict.refusal.reason if verdict.refusal else None,
-        ack=_answer(header, verdict, now) if verdict.is_answered else b"",
-        received_at=now,
-        traceparent=whence.trace,
+        limit=dialect_of(link).max_message_bytes,
     )
 
 
@@ -144,7 +186,7 @@ def turn_away(
     manner = manner_of(header, dialect_of(senders.link_of(header)).acknowledgement)
     is_answer = ack.is_acknowledgement(header)
     verdict = Verdict(State.IGNORED if is_answer else State.REFUSED, refusal, manner)
-    return _answer(header, verdict, now) if verdict.is_answered else None
+    return _answer(header, verdict, now, new_id()) if verdict.is_answered else None
 
 
 def seal_context(message_id: UUID) -> str:
@@ -152,12 +194,12 @@ def seal_context(message_id: UUID) -> str:
     return f"message:{message_id}"
 
 
-def _answer(header: Header, verdict: Verdict, now: datetime) -> bytes:
+def _answer(header: Header, verdict: Verdict, now: datetime, identifier: UUID) -> bytes:
     return acknowledge(
         header,
         verdict.refusal,
         is_enhanced=verdict.manner.is_enhanced,
-        control_id=control_id_of(new_id()),
+        control_id=control_id_of(identifier),
         now=now,
     )
 

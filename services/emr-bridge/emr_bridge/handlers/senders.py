@@ -2,16 +2,20 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from common.database import Transaction
 from common.events.clinic import sender_key
 from emr_bridge.domain.link import Link
 from emr_bridge.domain.peer import ANYBODY, Peer, networks_of
 from emr_bridge.formats.hl7v2.header import Header
+from emr_bridge.handlers.door import Decision
 from emr_bridge.store import links
 
 MOST_REMEMBERED = 10_000
 """Senders may call themselves anything: what was looked up is forgotten above this."""
+
+MOST_DECISIONS = 1000
 
 Known = Mapping[str, Link | None]
 
@@ -37,6 +41,14 @@ class Senders:
         self._found: dict[tuple[bytes, ...], Link | None] = {}
         self._foreign: dict[tuple[str | None, Peer], bool] = {}
         self._by_id: dict[str, Link] | None = None
+        self.decisions: dict[tuple[Any, ...], Decision] = {}
+        """What was decided of messages, by what their headers said."""
+
+    def remember(self, told: tuple[Any, ...], decision: Decision) -> None:
+        """Keep a decision for as long as the links are these."""
+        if len(self.decisions) >= MOST_DECISIONS:
+            self.decisions.clear()
+        self.decisions[told] = decision
 
     def link_of(self, header: Header) -> Link | None:
         """Return the link that a message came by, if one clinic alone claims its sender."""

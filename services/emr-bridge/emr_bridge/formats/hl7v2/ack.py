@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
-from emr_bridge.formats.hl7v2.header import Header
+from emr_bridge.formats.hl7v2.header import REMEMBERED, Header
 from emr_bridge.formats.hl7v2.reader import Message, Segment, read
 
 TEXT_0357 = {
@@ -104,40 +104,44 @@ def acknowledge(
     The sender's own separators are used, so that its ids can be echoed byte for byte. Nobody is
     asked to acknowledge it: MSH-15 and MSH-16 are NE.
     """
-    mark, inner = header.separator, header.encoding[:1]
-    event = header.component(9, 2).encode()
-    kind = inner.join([b"ACK", event, b"ACK"]) if event else b"ACK"
-    head = [
-        b"MSH",
-        header.encoding,
-        *(header.raw(number) for number in (5, 6, 3, 4)),
-        *(
-            _stamp(now.replace(microsecond=0)),
-            b"",
-            kind,
-            control_id.encode(),
-            header.raw(11) or b"P",
-        ),
-        *(header.raw(12) or b"2.5.1", b"", b"", b"NE", b"NE"),
-    ]
+    mark = header.separator
+    fields = header.fields
+    told = (fields[:6], fields[8:9], fields[10:12])
+    before, after = _head(told, (mark, header.encoding), now.replace(microsecond=0))
     accepted = "CA" if is_enhanced else "AA"
     code = refusal.code_in(is_enhanced=is_enhanced) if refusal else accepted
     text = refusal.text if refusal else "Kept"
-    said = [b"MSA", code.encode(), header.raw(10), text.encode()]
-    segments = [mark.join(head), mark.join(said)]
+    said = (b"MSA", code.encode(), header.raw(10), text.encode())
+    segments = [before + control_id.encode() + after, mark.join(said)]
     if refusal:
         segments.append(mark.join(_error(refusal, header)))
-    return b"".join(segment + b"\r" for segment in segments)
+    return b"\r".join(segments) + b"\r"
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _head(
+    told: tuple[tuple[bytes, ...], ...], form: tuple[bytes, bytes], second: datetime
+) -> tuple[bytes, bytes]:
+    """Return MSH before and after MSH-10: within a second the same for all of a sender's messages.
+
+    `told` is of the sender's MSH what we echo: MSH-1 to 6, 9, 11 and 12.
+    """
+    (names, kind, spoken), (mark, encoding) = told, form
+    header = Header((*names, b"", b"", *kind, b"", *spoken), mark, encoding)
+    event = header.component(9, 2).encode()
+    stamp = second.strftime("%Y%m%d%H%M%S%z").encode()
+    ours = (header.raw(number) for number in (5, 6, 3, 4))
+    answers = encoding[:1].join([b"ACK", event, b"ACK"]) if event else b"ACK"
+    after = (header.raw(11) or b"P", header.raw(12) or b"2.5.1", b"", b"", b"NE", b"NE")
+    return (
+        mark.join([b"MSH", encoding, *ours, stamp, b"", answers, b""]),
+        mark.join([b"", *after]),
+    )
 
 
 def code_of(answer: bytes) -> str:
     """Return MSA-1 of an answer that `acknowledge` made."""
     return answer.partition(b"\rMSA")[2][1:3].decode()
-
-
-@lru_cache(maxsize=8)
-def _stamp(second: datetime) -> bytes:
-    return second.strftime("%Y%m%d%H%M%S%z").encode()
 
 
 def _error(refusal: Refusal, header: Header) -> list[bytes]:

@@ -1,8 +1,8 @@
 """Reads MSH by hand, from bytes, for the way to the ACK. Never raises, decodes no content."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 BOM = b"\xef\xbb\xbf"
 LONGEST_LINE = 8192
@@ -17,8 +17,7 @@ REMEMBERED = 1024
 """Header fields whose text is kept: a sender's next message says the same but for its id and time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """MSH as received, byte for byte; empty bytes where a field is missing."""
 
     fields: tuple[bytes, ...] = ()
@@ -33,8 +32,8 @@ class Header:
 
     def raw(self, number: int) -> bytes:
         """Return MSH-`number` as received, cut to the longest that is echoed."""
-        index = number - 1
-        return self.fields[index][:LONGEST_FIELD] if 1 < number <= len(self.fields) else b""
+        fields = self.fields
+        return fields[number - 1][:LONGEST_FIELD] if 1 < number <= len(fields) else b""
 
     def text(self, number: int) -> str:
         """Return MSH-`number` as text for columns and events, without control characters."""
@@ -52,12 +51,12 @@ class Header:
     @property
     def sender(self) -> str:
         """MSH-3|MSH-4: who sent it, and the key by which its messages keep their order."""
-        return f"{self.text(3)[:90]}|{self.text(4)[:90]}"
+        return _sender(self.raw(3), self.raw(4))
 
     @property
     def kind(self) -> tuple[str, str]:
         """MSH-9.1 and MSH-9.2 in capitals, such as `("REF", "I12")`."""
-        return self.component(9, 1).upper(), self.component(9, 2).upper()
+        return _kind(self.raw(9), self.encoding[:1])
 
     @property
     def message_type(self) -> str:
@@ -67,22 +66,32 @@ class Header:
 
 def read_header(raw: bytes) -> Header:
     """Return the first MSH line's fields; an empty Header where there is none."""
-    start = raw.removeprefix(BOM)[:3]
-    found = HEADER_LINE.search(raw.removeprefix(BOM))
+    body = raw.removeprefix(BOM)
+    is_batch = body.startswith(BATCH)
+    found = HEADER_LINE.search(body)
     if found is None:
-        return Header(is_batch=start in BATCH)
-    line = raw.removeprefix(BOM)[found.end() - 3 :][:LONGEST_LINE]
-    line = line.partition(b"\r")[0].partition(b"\n")[0]
-    separator = line[3:4]
-    fields = (separator, *line[4:].split(separator))
-    encoding = _encoding(fields[1] if len(fields) > 1 else b"")
-    return Header(fields, separator, encoding, is_batch=start in BATCH)
+        return Header(is_batch=is_batch)
+    start = found.end()
+    line = body[start : start + LONGEST_LINE - 3].partition(b"\r")[0].partition(b"\n")[0]
+    separator = line[:1]
+    fields = (separator, *line[1:].split(separator))
+    return Header(fields, separator, _encoding(fields[1]), is_batch)
 
 
 @lru_cache(maxsize=64)
 def _encoding(named: bytes) -> bytes:
     unusable = not named or any(chr(byte).isalnum() or chr(byte).isspace() for byte in named)
     return b"^~\\&" if unusable else named
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _sender(application: bytes, facility: bytes) -> str:
+    return f"{_text(application)[:90]}|{_text(facility)[:90]}"
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _kind(raw: bytes, separator: bytes) -> tuple[str, str]:
+    return _component(raw, separator, 1).upper(), _component(raw, separator, 2).upper()
 
 
 @lru_cache(maxsize=REMEMBERED)
