@@ -1,9 +1,10 @@
 """Three processes on PostgreSQL and Kafka, and the world around them."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Generator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from tests.servers.kafka import Can, KafkaServer
@@ -20,6 +21,12 @@ class World(Outside):
     trio: Trio
 
 
+class MakeWorld(Protocol):
+    """Starts so many replicas of each service; `settings` go before those of every world."""
+
+    def __call__(self, replicas: int, **settings: str) -> Awaitable[World]: ...
+
+
 @pytest.fixture(scope="session")
 def ground(
     postgresql: PostgresServer, kafka: KafkaServer, tmp_path_factory: pytest.TempPathFactory
@@ -34,16 +41,14 @@ def ground(
 
 
 @pytest.fixture
-async def world_of(
-    ground: Ground, tmp_path: Path
-) -> AsyncGenerator[Callable[[int], Awaitable[World]]]:
+async def world_of(ground: Ground, tmp_path: Path) -> AsyncGenerator[MakeWorld]:
     """Start so many replicas of each service, with clinics."""
     async with AsyncExitStack() as stack:
 
-        async def make(replicas: int) -> World:
+        async def make(replicas: int, **settings: str) -> World:
             around = await stack.enter_async_context(outside(tmp_path))
-            settings = settings_for(around.gateway)
-            trio = Trio(ground, tmp_path / "trio", settings, count=replicas)
+            told = settings_for(around.gateway) | settings
+            trio = Trio(ground, tmp_path / "trio", told, count=replicas)
             stack.push_async_callback(trio.end)
             await trio.start()
             world = World(around.gateway, around.emr, around.hook, trio)
@@ -54,5 +59,5 @@ async def world_of(
 
 
 @pytest.fixture
-async def world(world_of: Callable[[int], Awaitable[World]]) -> World:
+async def world(world_of: MakeWorld) -> World:
     return await world_of(1)

@@ -183,11 +183,15 @@ class Books(ABC):
                 first.setdefault(record.key, event["type"])
         return [key for key, kind in first.items() if kind != "referral.received.v1"]
 
-    def copies_that_differ(self) -> list[str]:
-        """Return the promises that intake shows otherwise than notifications has them."""
+    def copies_that_differ(self) -> dict[str, str]:
+        """Return the promises that intake shows otherwise than notifications has them: how each does."""
         query = "SELECT id, state FROM promises"
         owned, shown = dict(self.rows("notifications", query)), dict(self.rows("intake", query))
-        return [i for i in owned.keys() | shown.keys() if owned.get(i) != shown.get(i)]
+        return {
+            i: f"{owned.get(i)}, shown as {shown.get(i)}"
+            for i in owned.keys() | shown.keys()
+            if owned.get(i) != shown.get(i)
+        }
 
 
 @dataclass(frozen=True)

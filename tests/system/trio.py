@@ -250,8 +250,12 @@ class Trio:
         return own | dict(self.environment)
 
     async def start(self) -> None:
-        """Start everyone, and wait until all are ready."""
+        """Start everyone, on databases and topics of their own, and wait until all are ready."""
         await self.prepare()
+        await self.start_all()
+
+    async def start_all(self) -> None:
+        """Start everyone, and wait until all are ready."""
         for replica in self.everyone:
             await replica.start()
         await asyncio.gather(*(replica.until_ready() for replica in self.everyone))

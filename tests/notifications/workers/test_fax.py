@@ -200,6 +200,22 @@ async def test_a_gateway_that_never_says_what_became_of_it_is_given_up(desk: Des
     assert len(desk.gateway.sent) == 1
 
 
+async def test_a_clock_put_forward_does_not_give_up_a_fax_that_is_being_sent(desk: Desk) -> None:
+    """INVARIANT: who is given up was asked often. Broken by looking at the clock alone."""
+    await received(desk)
+    await desk.send_faxes()
+    (gateway_id,) = desk.gateway.states
+    done = desk.gateway.states[gateway_id]
+    desk.gateway.states[gateway_id] = FaxStatus(gateway_id, FaxState.SENDING)
+    desk.clock.advance(timedelta(hours=3))
+    await desk.watch_faxes()
+    desk.gateway.states[gateway_id] = done
+    await finish(desk)
+
+    assert len(desk.gateway.sent) == 1
+    assert await desk.states() == [("fax", "confirmed")]
+
+
 async def test_questions_to_the_gateway_come_less_and_less_often(desk: Desk) -> None:
     await received(desk)
     await desk.send_faxes()

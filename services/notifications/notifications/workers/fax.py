@@ -41,6 +41,9 @@ log = structlog.get_logger()
 NO_RESULT = Failure("no_result")
 """The gateway took the fax and never said what became of it."""
 
+LEAST_QUESTIONS = 10
+"""So often a gateway is asked before it is given up: time alone may be a clock that was put forward."""
+
 FORGET_AGAIN_AFTER = timedelta(minutes=10)
 """When the gateway is asked again to delete pages that it did not delete."""
 
@@ -102,7 +105,8 @@ class FaxSender:
 
 def again_at(held: RowMapping, answer: Refused, *, now: datetime) -> datetime | None:
     """Return when a refused fax is tried again: by the schedule, not before the gateway wishes."""
-    at = retry_at(held["first_attempt_at"], next_attempt(answer.failure, held["attempts"]))
+    delay = next_attempt(answer.failure, held["attempts"])
+    at = retry_at(held["first_attempt_at"], delay, now=now)
     wish = timedelta(seconds=answer.retry_after_seconds or 0)
     return None if at is None else max(at, now + wish)
 
@@ -150,7 +154,7 @@ class FaxWatcher:
                 await receipts.unanswered(tx, held, "lost", look_at=now + self.pace.lease)
                 return
             delay = next_attempt(FailureClass.PROVIDER, held["attempts"])
-            at = retry_at(held["first_attempt_at"], delay)
+            at = retry_at(held["first_attempt_at"], delay, now=now)
             await receipts.failed(
                 tx, held, receipts.NOT_TAKEN, again_at=at, means=self.means, now=now
             )
@@ -172,10 +176,10 @@ class FaxWatcher:
         await self._record(held, status)
 
     async def _record(self, held: RowMapping, status: FaxStatus) -> None:
-        delay = next_attempt(status.failure or FailureClass.OTHER, held["attempts"])
-        at = retry_at(held["first_attempt_at"], delay)
-        metrics.delivery_attempts.labels("fax", status.failure or status.state).inc()
         now = self.runtime.clock()
+        delay = next_attempt(status.failure or FailureClass.OTHER, held["attempts"])
+        at = retry_at(held["first_attempt_at"], delay, now=now)
+        metrics.delivery_attempts.labels("fax", status.failure or status.state).inc()
         async with self.runtime.db.begin() as tx:
             await receipts.fax_reported(tx, held, status, again_at=at, means=self.means, now=now)
 
@@ -184,7 +188,8 @@ class FaxWatcher:
         now = self.runtime.clock()
         async with self.runtime.db.begin() as tx:
             attempt = await attempts.get(tx, held["attempt_id"])
-            if now - attempt["started_at"] < self.pace.result_timeout:
+            is_over = now - attempt["started_at"] >= self.pace.result_timeout
+            if not is_over or held["polls"] < LEAST_QUESTIONS:
                 at = now + self.pace.poll_after(held["polls"] + 1)
                 await receipts.ask_again(tx, held, at=at)
             else:

@@ -28,9 +28,14 @@ class Pace:
         return exponential(polls + 1, base=self.poll_base, cap=self.poll_cap)
 
 
-def retry_at(first_attempt_at: datetime, delay: timedelta | None) -> datetime | None:
-    """Return when the next attempt is due; the schedule counts from the first one."""
-    return None if delay is None else first_attempt_at + delay
+def retry_at(
+    first_attempt_at: datetime, delay: timedelta | None, *, now: datetime
+) -> datetime | None:
+    """Return when the next attempt is due; the schedule counts from the first one.
+
+    Not from a time that is still to come: it was noted while the clock was ahead.
+    """
+    return None if delay is None else min(first_attempt_at, now) + delay
 
 
 def trace_of(held: RowMapping) -> dict[str, Any]:

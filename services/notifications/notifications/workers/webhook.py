@@ -76,5 +76,5 @@ class WebhookWorker:
         delay = None if answer.final else next_attempt(held["attempts"])
         if delay is None:
             return None
-        at = retry_at(held["first_attempt_at"], delay * (1 + JITTER * self.draw()))
+        at = retry_at(held["first_attempt_at"], delay * (1 + JITTER * self.draw()), now=now)
         return max(at, now + answer.wait) if at and answer.wait else at
