@@ -120,7 +120,10 @@ async def test_a_clinic_that_cannot_be_used_is_refused_at_its_field(http, events
         ({"allowed_addresses": ["10.0.0.0/8", "10.0.0.300"]}, "allowed_addresses/1"),
         ({"client_certificate": "sha256:beef"}, "client_certificate"),
         ({"in_flight": 17}, "in_flight"),
-        ({"code_sets": {"0001": {"": "F"}}}, "code_sets/0001//[key]"),
+        ({"code_sets": {"sex": {"": "F"}}}, "code_sets/sex//[key]"),
+        ({"code_sets": {"moods": {"a": "b"}}}, "code_sets/moods/[key]"),
+        ({"overrides": {"drug.colour": "RXE-2"}}, "overrides/drug.colour/[key]"),
+        ({"overrides": {"drug.text": "RXE-2.2, RXE 2"}}, "overrides/drug.text"),
         ({"acknowledgment": "original"}, "acknowledgment"),
     ],
 )
@@ -132,7 +135,7 @@ async def test_a_dialect_that_makes_no_sense_is_refused_at_its_field(http, diale
 
 
 async def test_a_dialect_is_kept_told_and_shown(http, events):
-    spoken = {"acknowledgement": "enhanced", "code_sets": {"0001": {"W": "F"}}}
+    spoken = {"acknowledgement": "enhanced", "code_sets": {"sex": {"W": "F"}}}
     link = {"id": "a", "sending_application": "EMR", "sending_facility": "North"}
     await put(http, "north", hl7_links=[link | {"dialect": spoken}])
     shown = (await http.get("/v1/clinics/north")).json()["hl7_links"][0]["dialect"]

@@ -14,6 +14,8 @@ PLACE = re.compile(
 )
 """`ORC-12.1`, `PRD[2]-2`, `RXO-1.1 system NDC`."""
 
+NO_PLACE = "must be a place such as ORC-12.1 or RXO-1.1 system NDC"
+
 KEYS: Mapping[str, str] = {
     "order_number": "/external_ids/0",
     "patient.family_name": "/patient/family_name",
@@ -69,9 +71,14 @@ def faults(overrides: Mapping[str, str], code_sets: Mapping[str, object]) -> dic
     for key, written in overrides.items():
         if key not in KEYS:
             found[f"overrides/{key}"] = _unknown(KEYS)
-        elif not all(PLACE.fullmatch(place.strip()) for place in written.split(",")):
-            found[f"overrides/{key}"] = "must be a place such as ORC-12.1 or RXO-1.1 system NDC"
+        elif not are_places(written):
+            found[f"overrides/{key}"] = NO_PLACE
     return dict(sorted(found.items()))
+
+
+def are_places(written: str) -> bool:
+    """Tell whether a text names one place, or several in the order in which they are tried."""
+    return all(PLACE.fullmatch(place.strip()) for place in written.split(","))
 
 
 def _unknown(known: Mapping[str, object]) -> str:

@@ -1,10 +1,12 @@
 """How an EMR speaks HL7 v2, as a clinic's body gives it: refused here, with a pointer, when it cannot be."""
 
+from collections.abc import Iterable
 from ipaddress import ip_network
 from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
+from common.events import overrides
 from common.events.clinic import Hl7Dialect
 from intake.api.strict import NO_NUL, STRICT, Strict
 
@@ -32,6 +34,29 @@ Words = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=N
 CodeSet = Annotated[dict[Words, Words], Field(max_length=MOST_ENTRIES)]
 
 
+def _place(text: str) -> str:
+    """Return where something stands: one place, or several in the order in which they are tried."""
+    if not overrides.are_places(text):
+        raise ValueError(overrides.NO_PLACE)
+    return text
+
+
+def _one_of(known: Iterable[str]) -> AfterValidator:
+    names = sorted(known)
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(f"must be one of: {', '.join(names)}")
+        return name
+
+    return AfterValidator(check)
+
+
+Moved = Annotated[Words, _one_of(overrides.KEYS)]
+Place = Annotated[Words, AfterValidator(_place)]
+CodeTable = Annotated[Words, _one_of(overrides.CODE_SETS)]
+
+
 class Hl7DialectIn(Hl7Dialect, Strict):
     """How the EMR speaks HL7 v2 where EMRs differ; what is left out is what most of them do."""
 
@@ -51,7 +76,15 @@ class Hl7DialectIn(Hl7Dialect, Strict):
     """MSH-12 of what we send."""
     in_flight: Annotated[int, Field(ge=1, le=MOST_IN_FLIGHT)] = 1
     """How many messages may be on their way at a time."""
-    overrides: dict[Words, Words] = Field(default_factory=dict, max_length=MOST_ENTRIES)
+    overrides: dict[Moved, Place] = Field(
+        default_factory=dict,
+        max_length=MOST_ENTRIES,
+        examples=[{"prescriber.npi": "ORC-12.1, OBR-16.1", "drug.code": "RXO-1.1 system NDC"}],
+    )
     """Where it writes something in another field than the standard says."""
-    code_sets: dict[Words, CodeSet] = Field(default_factory=dict, max_length=MOST_ENTRIES)
+    code_sets: dict[CodeTable, CodeSet] = Field(
+        default_factory=dict,
+        max_length=MOST_ENTRIES,
+        examples=[{"diagnosis_system": {"X10": "ICD-10-CM"}}],
+    )
     """Its local codes, per table, and what they are in ours."""
