@@ -6,8 +6,9 @@ from datetime import date, timedelta
 from tests.notifications.builders import PACE, Desk, hl7_link, referral_event
 
 from common.events.notification import NoticeDelivered, PromiseKept
-from common.events.referral import ReferralReceived
+from common.events.referral import PriorAuthorizationChanged, ReferralReceived
 from notifications import consumers
+from notifications.handlers import keep
 from notifications.handlers.confirm import confirm
 from notifications.store import notices, tables
 from notifications.workers.claiming import take_ready
@@ -90,3 +91,36 @@ async def test_an_event_that_comes_while_its_clinic_is_being_learned_is_told(des
     assert await desk.states() == [("fax", "queued")]
     assert await desk.rows(tables.early_events) == []
     assert [state for _, state in await desk.tasks()] == ["done"]
+
+
+async def still_pending_while(desk: Desk, **said) -> None:
+    """Have a "still pending" written at the very moment in which an authorization changes."""
+    await desk.know()
+    await desk.happen(PriorAuthorizationChanged)
+    await desk.send_faxes()
+    (beat,) = await desk.rows(tables.heartbeats)
+    desk.clock.set(beat["compose_at"])
+    async with desk.runtime.db.begin() as tx:
+        authorization = beat["prior_authorization_id"]
+        await keep.say_still_pending(tx, authorization, means=desk.means, now=desk.clock())
+        changing = asyncio.create_task(desk.happen(PriorAuthorizationChanged, version=2, **said))
+        await asyncio.sleep(0.3)
+    await asyncio.wait_for(changing, PATIENCE)
+
+
+async def test_a_decision_in_the_moment_of_a_still_pending_ends_the_heartbeat(desk: Desk) -> None:
+    """INVARIANT: who is told "approved" is not told "still pending" after it, that day or any other.
+
+    A beat that is deleted and written anew breaks it: who waited for the old row does not see the new.
+    """
+    await still_pending_while(desk, state="approved", open=False)
+    assert await desk.rows(tables.heartbeats) == []
+    told = {notice["name"]: notice for notice in await desk.rows(tables.notices)}
+    pending = next(notice for name, notice in told.items() if "pending" in name)
+    assert pending["superseded_by"] is not None
+
+
+async def test_another_status_in_the_moment_of_a_still_pending_is_one_heartbeat(desk: Desk) -> None:
+    await still_pending_while(desk, state="pended_info")
+    (beat,) = await desk.rows(tables.heartbeats)
+    assert beat["event"]["state"] == "pended_info"

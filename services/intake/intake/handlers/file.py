@@ -43,7 +43,8 @@ async def store(
         created_at=now,
         name=upload.name,
     )
-    await documents.add(tx, desk.sealer, document, upload.content)
+    if not await documents.add(tx, desk.sealer, document, upload.content):
+        return await documents.get_same(tx, desk.sealer, referral_id, sha256)
     facts = {"document_id": str(document.id), "media_type": document.media_type}
     await record.note(tx, desk, referral_id, "document.added", facts=facts, now=now)
     return document

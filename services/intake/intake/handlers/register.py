@@ -18,6 +18,7 @@ async def put(
 
     Raises Conflict for a link whose sender is another clinic's.
     """
+    await clinics.register_one_at_a_time(tx)
     before = await clinics.find(tx, desk.sealer, clinic.id)
     if versions is not None:
         _compare(before, versions)
@@ -34,6 +35,4 @@ def _compare(before: Clinic | None, versions: Versions) -> None:
     if before is None:
         raise Stale("there is no clinic with this id")
     if before.version not in versions:
-        raise Stale(
-            f"the clinic is at version {before.version} by now", etag=f'"{before.version}"'
-        )
+        raise Stale(f"the clinic is at version {before.version} by now", etag=f'"{before.version}"')

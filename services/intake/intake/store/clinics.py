@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, func, select, update
 
 from common.database import Transaction, insert_new
 from common.errors import ConcurrentUpdate, NotFound
@@ -16,6 +16,9 @@ from common.sealing import Sealer
 from intake.domain.clinic import Clinic, coordinator_of
 from intake.store import sealed
 from intake.store.tables import clinics as table
+
+REGISTRATION = int.from_bytes(b"clinics", "big")
+"""The advisory lock of whoever registers a clinic; known within one database."""
 
 FACTS: TypeAdapter[Clinic] = TypeAdapter(Clinic)
 CARD: TypeAdapter[ClinicCard] = TypeAdapter(ClinicCard)
@@ -35,6 +38,15 @@ async def get(tx: Transaction, sealer: Sealer, clinic_id: str) -> Clinic:
     if clinic is None:
         raise NotFound("there is no clinic with this id")
     return clinic
+
+
+async def register_one_at_a_time(tx: Transaction) -> None:
+    """Keep whoever registers another clinic waiting: two could claim one sender and not see each other.
+
+    SQLite has one writer anyway.
+    """
+    if tx.dialect.name == "postgresql":
+        await tx.execute(select(func.pg_advisory_xact_lock(REGISTRATION)))
 
 
 async def senders_of_others(tx: Transaction, clinic_id: str) -> dict[str, str]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import RowMapping, insert, select
+from sqlalchemy import RowMapping, select
 
-from common.database import Transaction
-from common.errors import NotFound
+from common.database import Transaction, insert_new
+from common.errors import ConcurrentUpdate, NotFound
 from common.sealing import Sealer
 from intake.store import sealed
 from intake.store.tables import documents as table
@@ -30,8 +30,8 @@ class Document:
     name: str | None = None
 
 
-async def add(tx: Transaction, sealer: Sealer, document: Document, content: bytes) -> None:
-    """Keep a document."""
+async def add(tx: Transaction, sealer: Sealer, document: Document, content: bytes) -> bool:
+    """Keep a document; False when another upload of the same bytes was kept first."""
     row = {
         "id": document.id,
         "referral_id": document.referral_id,
@@ -43,7 +43,7 @@ async def add(tx: Transaction, sealer: Sealer, document: Document, content: byte
         "name": sealed.close_text(sealer, document.name, _context(document.id)),
         "content": sealer.seal_bytes(content, _context(document.id)),
     }
-    await tx.execute(insert(table).values(row))
+    return (await tx.execute(insert_new(tx, table).values(row))).rowcount == 1
 
 
 async def of(tx: Transaction, sealer: Sealer, referral_id: UUID) -> list[Document]:
@@ -60,6 +60,14 @@ async def find_same(
     same = (table.c.referral_id == referral_id) & (table.c.sha256 == sha256)
     row = (await tx.execute(select(*FACTS).where(same))).mappings().one_or_none()
     return _document(sealer, row) if row else None
+
+
+async def get_same(tx: Transaction, sealer: Sealer, referral_id: UUID, sha256: str) -> Document:
+    """Return the document with the same bytes, which is there; ConcurrentUpdate if it went meanwhile."""
+    same = await find_same(tx, sealer, referral_id, sha256)
+    if same is None:
+        raise ConcurrentUpdate("the same document came and went")
+    return same
 
 
 async def read(

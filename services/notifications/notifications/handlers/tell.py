@@ -124,16 +124,20 @@ def key_of(event: ReferralEvent) -> str:
 async def _follow_authorization(
     tx: Transaction, event: ReferralEvent, notice: RowMapping, clinic: Clinic, *, now: datetime
 ) -> None:
-    """Start, restart or stop the heartbeat of a prior authorization."""
+    """Start, restart or stop the heartbeat of a prior authorization.
+
+    The beat comes first: a "still pending" that is being written at this moment is waited for, and
+    superseded like those before it.
+    """
     if isinstance(event, PriorAuthorizationChanged):
-        await supersede_pending(tx, notice, event.prior_authorization_id, now=now)
         if event.open:
             await heartbeats.start(tx, event, next_beat(clinic, now))
         else:
             await heartbeats.stop(tx, event.prior_authorization_id)
+        await supersede_pending(tx, notice, event.prior_authorization_id, now=now)
     elif isinstance(event, ENDS):
-        await supersede_pending(tx, notice, None, now=now)
         await heartbeats.stop_all(tx, event.referral_id)
+        await supersede_pending(tx, notice, None, now=now)
 
 
 async def supersede_pending(

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from common import tracing
 from common.database import Transaction
@@ -14,8 +15,10 @@ from notifications.store.tables import heartbeats
 
 
 async def start(tx: Transaction, event: PriorAuthorizationChanged, beat: Beat) -> None:
-    """Begin (again) to count from a status."""
-    await stop(tx, event.prior_authorization_id)
+    """Begin (again) to count from a status.
+
+    The row stays the same one: who waits for it to change finds what it has become.
+    """
     row: dict[str, Any] = {
         "prior_authorization_id": event.prior_authorization_id,
         "referral_id": event.referral_id,
@@ -25,7 +28,11 @@ async def start(tx: Transaction, event: PriorAuthorizationChanged, beat: Beat) -
         "compose_at": beat.compose_at,
         "traceparent": tracing.current(),
     }
-    await tx.execute(heartbeats.insert().values(row))
+    anew = {name: value for name, value in row.items() if name != "prior_authorization_id"}
+    insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    same = [heartbeats.c.prior_authorization_id]
+    begun = insert(heartbeats).values(row)
+    await tx.execute(begun.on_conflict_do_update(index_elements=same, set_=anew))
 
 
 async def stop(tx: Transaction, prior_authorization_id: UUID) -> None:
@@ -49,10 +56,10 @@ async def due(tx: Transaction, *, limit: int, now: datetime) -> list[UUID]:
 async def take(
     tx: Transaction, prior_authorization_id: UUID, *, now: datetime
 ) -> tuple[RowMapping, PriorAuthorizationChanged] | None:
-    """Take a beat that is due out of the table: its row and the last status; None if it moved."""
+    """Hold a beat that is due: its row and the last status; None if it was stopped or moved."""
     mine = (heartbeats.c.prior_authorization_id == prior_authorization_id) & (
         heartbeats.c.compose_at <= now
     )
-    taken = delete(heartbeats).where(mine).returning(*heartbeats.c)
-    row = (await tx.execute(taken)).mappings().one_or_none()
+    held = select(heartbeats).where(mine).with_for_update()
+    row = (await tx.execute(held)).mappings().one_or_none()
     return (row, PriorAuthorizationChanged.model_validate(row["event"])) if row else None
