@@ -257,6 +257,19 @@ async def test_a_late_first_word_of_a_promise_does_not_undo_its_end(http, submit
     assert [p["state"] for p in view["promises"]] == ["broken"]
 
 
+async def test_a_promise_that_was_told_broken_may_turn_out_to_be_kept_and_not_the_reverse(
+    http, submitted, hear
+):
+    promise, referral = new_id(), submitted["id"]
+    await hear(a_promise(notification.PromiseBroken, referral, promise))
+    await hear(a_promise(notification.PromiseKept, referral, promise, kept_at=NOW))
+    await hear(a_promise(notification.PromiseBroken, referral, promise))
+    view = (await http.get(submitted["links"]["self"])).json()
+    assert [(p["state"], p["kept_at"]) for p in view["promises"]] == [
+        ("kept", "2026-03-02T15:00:00Z")
+    ]
+
+
 def a_delivery(kind, referral_id, delivery_id, **facts):
     return kind(
         occurred_at=NOW,

@@ -74,7 +74,7 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class FaxStatus:
-    """What the gateway says of one fax."""
+    """What the gateway says of one fax. `ended_at` is when its last call ended, by the gateway's clock."""
 
     gateway_id: str
     state: FaxState
@@ -82,6 +82,7 @@ class FaxStatus:
     code: str | None = None
     pages_ok: int | None = None
     far_id: str | None = None
+    ended_at: datetime | None = None
 
 
 class GatewayUnavailable(Retry):

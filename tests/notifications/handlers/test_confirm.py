@@ -1,7 +1,9 @@
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
 from tests.notifications.builders import Desk, hl7_link
 
 from common.events.emr import MessageNotDelivered
@@ -252,6 +254,85 @@ async def test_a_late_confirmation_breaks_the_promise_even_when_no_clock_had_loo
     assert await desk.published(PromiseKept) == []
     assert await desk.look_at_clock() is False
     assert await desk.published(PromiseAtRisk) == []
+
+
+async def fax_that_ended(desk: Desk, *, at: timedelta, read: timedelta) -> None:
+    """Send a fax whose call the gateway says ended `at` after the start; it is `read` after it."""
+    await desk.know()
+    began = desk.clock()
+    await desk.happen(ReferralReceived)
+    await desk.send_faxes()
+    for name, status in desk.gateway.states.items():
+        desk.gateway.states[name] = replace(status, ended_at=began + at)
+    await desk.pass_time(read)
+    await desk.watch_faxes()
+
+
+async def test_a_fax_that_ended_in_time_keeps_the_promise_although_we_read_of_it_after_the_deadline(
+    desk: Desk,
+) -> None:
+    """INVARIANT: when the clinic had it decides, not when we heard of it."""
+    had = desk.clock() + timedelta(minutes=59)
+    await fax_that_ended(desk, at=timedelta(minutes=59), read=timedelta(minutes=61))
+
+    (promise,) = await desk.promises()
+    assert (promise["state"], promise["kept_at"], promise["delivered_at"]) == ("kept", had, had)
+    assert promise["broken_at"] is not None, "that it was told broken is not forgotten"
+    (broken,) = await desk.published(PromiseBroken)
+    (kept,) = await desk.published(PromiseKept)
+    assert kept.promise_id == broken.promise_id
+    assert kept.kept_at == had
+    assert await desk.tasks() == [("promise_broken", "done")]
+
+
+@pytest.mark.parametrize("minutes", [-1, 62, 60.5])
+async def test_a_gateways_time_that_cannot_be_or_is_late_keeps_nothing(
+    desk: Desk, minutes: float
+) -> None:
+    """INVARIANT: neither a time before the attempt nor one that is still to come is believed."""
+    await fax_that_ended(desk, at=timedelta(minutes=minutes), read=timedelta(minutes=61))
+
+    (promise,) = await desk.promises()
+    assert promise["state"] == "broken"
+    assert await desk.published(PromiseKept) == []
+    assert await desk.tasks() == [("promise_broken", "open")]
+
+
+async def test_an_acknowledgement_in_time_that_reaches_us_after_the_deadline_keeps_the_promise(
+    desk: Desk,
+) -> None:
+    await desk.know(**EMR_THEN_FAX | {"channels": ("emr",)})
+    await desk.happen(ReferralReceived)
+    await desk.hand_to_emr()
+    (row,) = await desk.deliveries()
+    acknowledged = desk.clock() + timedelta(minutes=30)
+    await desk.pass_time(timedelta(hours=2))
+    await desk.consume(desk.delivered(row["id"], occurred_at=acknowledged))
+
+    (promise,) = await desk.promises()
+    assert (promise["state"], promise["kept_at"]) == ("kept", acknowledged)
+
+
+async def test_of_two_confirmations_the_one_that_arrived_first_decides_the_promise(
+    desk: Desk,
+) -> None:
+    await desk.know(**EMR_THEN_FAX)
+    await desk.happen(ReferralReceived)
+    await desk.hand_to_emr()
+    acknowledged = desk.clock() + timedelta(minutes=50)
+    await desk.pass_time(MINUTES_46)
+    await desk.send_faxes()
+    await desk.pass_time(timedelta(minutes=20))
+    await desk.watch_faxes()
+    (promise,) = await desk.promises()
+    assert promise["state"] == "broken"
+
+    (emr,) = await desk.deliveries(channel="emr")
+    await desk.consume(desk.delivered(emr["id"], occurred_at=acknowledged))
+
+    (promise,) = await desk.promises()
+    assert (promise["state"], promise["kept_at"]) == ("kept", acknowledged)
+    assert len(await desk.published(NoticeDelivered)) == 1
 
 
 async def test_a_report_on_a_delivery_that_is_not_ours_changes_nothing(desk: Desk) -> None:

@@ -12,11 +12,15 @@ ENDED = ("kept", "broken")
 
 
 async def put(tx: Transaction, row: dict[str, Any]) -> None:
-    """Write a promise's fate; one that has ended stays as it ended."""
+    """Write a promise's fate; one that has ended stays as it ended.
+
+    But one that was broken may turn out to be kept: the clinic had the notice in time.
+    """
     result = await tx.execute(insert_new(tx, table).values(row))
     if result.rowcount == 0 and row["state"] != "promised":
-        running = (table.c.id == row["id"]) & table.c.state.not_in(ENDED)
-        await tx.execute(update(table).where(running).values(row))
+        final = ("kept",) if row["state"] == "kept" else ENDED
+        open_to_this = (table.c.id == row["id"]) & table.c.state.not_in(final)
+        await tx.execute(update(table).where(open_to_this).values(row))
 
 
 async def of(tx: Transaction, referral_id: UUID) -> list[RowMapping]:

@@ -1,6 +1,7 @@
 """One series of attempts to tell a clinic one notice by one channel: its states and moves."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -45,6 +46,15 @@ ENDED = frozenset({_S.CONFIRMED, _S.FAILED, _S.WITHDRAWN})
 LIVE = frozenset(DeliveryState) - ENDED
 WAITING = frozenset({_S.HELD, _S.QUEUED})
 """Nothing of it has left: it can be taken back without asking anyone."""
+
+
+def arrived_at(told: datetime, *, began: datetime | None, now: datetime) -> datetime:
+    """Return when the far side had it: the time that it tells, where that can be true, else now.
+
+    It can when it lies between the attempt's beginning and this moment. A clock that differs from
+    ours, or a report of no attempt of ours, gains nothing: in doubt it arrived when we heard of it.
+    """
+    return told if began is not None and began <= told <= now else now
 
 
 def sources(to: DeliveryState) -> frozenset[DeliveryState]:

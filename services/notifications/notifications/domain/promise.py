@@ -36,9 +36,10 @@ NEXT: Mapping[PromiseState, frozenset[PromiseState]] = {
     PromiseState.OPEN: frozenset({PromiseState.AT_RISK, PromiseState.KEPT, PromiseState.BROKEN}),
     PromiseState.AT_RISK: frozenset({PromiseState.KEPT, PromiseState.BROKEN}),
     PromiseState.KEPT: frozenset(),
-    PromiseState.BROKEN: frozenset(),
+    PromiseState.BROKEN: frozenset({PromiseState.KEPT}),
 }
-"""A broken promise stays broken: a late delivery is recorded beside it."""
+"""A broken promise is never made good by a late delivery, which is recorded beside it. It is kept
+after all when the clinic had the notice in time and only we heard of it too late."""
 
 RUNNING = frozenset({PromiseState.OPEN, PromiseState.AT_RISK})
 
@@ -73,7 +74,7 @@ def started_at(event: ReferralEvent) -> datetime:
 
 
 def fate(confirmed_at: datetime, due_at: datetime) -> PromiseState:
-    """Return what a confirmation makes of a running promise: the deadline itself is in time."""
+    """Return what a confirmation makes of a promise: the deadline itself is in time."""
     return PromiseState.KEPT if confirmed_at <= due_at else PromiseState.BROKEN
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping
 from common import metrics, outbox, tracing
 from common.database import Transaction
 from common.events.notification import NoticeDelivered
-from notifications.domain.delivery import DeliveryState
+from notifications.domain.delivery import DeliveryState, arrived_at
 from notifications.handlers.owe import settle
 from notifications.handlers.withdraw import withdraw_rest
 from notifications.store import attempts, deliveries, notices, tasks
@@ -25,9 +25,10 @@ async def confirm(
     now: datetime,
     tried: int | None = None,
 ) -> bool:
-    """Confirm a delivery that arrived at `at`; return whether it was this that told the clinic.
+    """Confirm a delivery; return whether it was this that told the clinic.
 
-    `tried` is how often another service tried on our behalf.
+    `at` is when the far side says that it had it, believed within bounds; `tried` is how often
+    another service tried on our behalf.
 
     A repeat changes nothing. A later confirmation by another channel, or of a copy that a person
     asked for, is recorded as late: no event, no promise, never counted twice.
@@ -40,15 +41,25 @@ async def confirm(
     row = await deliveries.move(tx, delivery_id, DeliveryState.CONFIRMED, **over)
     if row is None:
         return False
+    began = await attempts.began_at(tx, row["attempt_id"])
+    at = arrived_at(at, began=began, now=now)
     await attempts.end(tx, row["attempt_id"], "confirmed", now=now)
     if not await notices.confirm(tx, row["notice_id"], by=delivery_id, at=at):
         await deliveries.mark_late(tx, delivery_id)
+        await _decide_again(tx, row, at=at, now=now)
         log.info("delivery_confirmed_late", delivery_id=str(delivery_id), channel=row["channel"])
         return False
     about = {"delivery_id": delivery_id, "notice_id": row["notice_id"]}
     with tracing.span("confirm delivery", channel=row["channel"], **about):
         await _close(tx, row, at=at, now=now)
     return True
+
+
+async def _decide_again(tx: Transaction, row: RowMapping, *, at: datetime, now: datetime) -> None:
+    """Let what was heard of second decide the promise if it arrived first."""
+    notice = await notices.get(tx, row["notice_id"])
+    if at < notice["confirmed_at"]:
+        await settle(tx, notice, at=at, now=now)
 
 
 async def _close(tx: Transaction, row: RowMapping, *, at: datetime, now: datetime) -> None:

@@ -12,7 +12,7 @@ from common.events.notification import PromiseBroken, Promised, PromiseKept
 from common.ids import new_id
 from notifications.domain import promise
 from notifications.domain.clinic import Clinic
-from notifications.domain.promise import RUNNING, PromiseState
+from notifications.domain.promise import PromiseState
 from notifications.store import promises, tasks
 from notifications.store.promises import NewPromise
 from notifications.store.tasks import TaskKind
@@ -36,10 +36,14 @@ async def owe(
 
 
 async def settle(tx: Transaction, notice: RowMapping, *, at: datetime, now: datetime) -> None:
-    """Decide the promises of a notice that the clinic has had since `at`."""
+    """Decide the promises of a notice that the clinic has had since `at`.
+
+    That moment decides, not the one at which we heard of it: what was told broken in between is
+    told kept after all.
+    """
     for row in await promises.of_notice(tx, notice["id"]):
         _observe(row, at)
-        if row["state"] in RUNNING and promise.fate(at, row["due_at"]) is PromiseState.KEPT:
+        if promise.fate(at, row["due_at"]) is PromiseState.KEPT:
             await _keep(tx, row, at=at, now=now)
         else:
             await fail_to_keep(tx, row, now=now)
@@ -58,6 +62,7 @@ async def _keep(tx: Transaction, row: RowMapping, *, at: datetime, now: datetime
         facts = promises.facts(kept, now) | {"kept_at": at}
         await outbox.append(tx, PromiseKept.model_validate(facts), now=now)
         metrics.promises.labels(row["kind"], "kept").inc()
+        await tasks.close_kind(tx, TaskKind.PROMISE_BROKEN, str(row["id"]), now=now)
 
 
 async def fail_to_keep(tx: Transaction, row: RowMapping, *, now: datetime) -> bool:

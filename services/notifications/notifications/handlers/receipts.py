@@ -58,10 +58,12 @@ async def failed(
         await try_again(tx, held, failure, at=again_at, means=means, now=now)
 
 
-async def arrived(tx: Transaction, held: RowMapping, *, now: datetime) -> None:
-    """Record that the far side has it."""
+async def arrived(
+    tx: Transaction, held: RowMapping, *, now: datetime, at: datetime | None = None
+) -> None:
+    """Record that the far side has it, since `at` as it says, or as of now."""
     if await is_held(tx, held):
-        await confirm(tx, held["id"], at=now, now=now)
+        await confirm(tx, held["id"], at=at or now, now=now)
 
 
 async def ask_again(tx: Transaction, held: RowMapping, *, at: datetime) -> None:
@@ -83,7 +85,7 @@ async def fax_reported(
     evidence = {"pages_ok": status.pages_ok, "far_id": status.far_id}
     await attempts.note(tx, held["attempt_id"], gateway_id=status.gateway_id, **evidence)
     if status.state is FaxState.DELIVERED:
-        await arrived(tx, held, now=now)
+        await arrived(tx, held, now=now, at=status.ended_at)
     else:
         failure = Failure(status.failure or "other", status.code)
         await failed(tx, held, failure, again_at=again_at, means=means, now=now)

@@ -42,6 +42,12 @@ async def get(tx: Transaction, attempt_id: UUID) -> RowMapping:
     return (await tx.execute(query)).mappings().one()
 
 
+async def began_at(tx: Transaction, attempt_id: UUID | None) -> datetime | None:
+    """Return when an attempt began; None when there was none."""
+    query = select(attempts.c.started_at).where(attempts.c.id == attempt_id)
+    return await tx.scalar(query)
+
+
 async def of_delivery(tx: Transaction, delivery_id: UUID) -> Sequence[RowMapping]:
     """Return a delivery's attempts in their order."""
     query = select(attempts).where(attempts.c.delivery_id == delivery_id)

@@ -11,9 +11,11 @@ from fastapi import FastAPI, Request
 from reportlab.pdfgen.canvas import Canvas
 from structlog.testing import capture_logs
 
+from common.clock import utc_now
 from common.ids import new_id
 from notifications.channels.fax import sinch_callback
 from notifications.channels.fax.sinch import SinchAccount, SinchGateway
+from notifications.channels.fax.sinch_answers import fax_status
 from notifications.ports import (
     FailureClass,
     FaxState,
@@ -107,6 +109,21 @@ async def test_a_fax_whose_pages_all_arrived_is_delivered(sinch, suffix):
     status = await sent(sinch, fax_to(suffix, pages=2))
 
     assert (status.state, status.failure, status.pages_ok) == (FaxState.DELIVERED, None, 2)
+
+
+async def test_a_delivered_fax_says_when_its_call_ended(sinch):
+    before = utc_now()
+    status = await sent(sinch, fax_to("0000"))
+
+    margin = timedelta(seconds=1)
+    assert before - margin <= status.ended_at <= utc_now() + margin
+
+
+@pytest.mark.parametrize("said", [None, "", "yesterday", "2026-11-24T20:15:00", 7])
+def test_a_time_of_the_gateway_that_cannot_be_read_is_none(said):
+    fax = {"id": "1", "status": "COMPLETED", "completedTime": said}
+
+    assert fax_status(fax).ended_at is None
 
 
 @pytest.mark.parametrize(

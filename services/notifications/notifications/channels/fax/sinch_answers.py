@@ -1,5 +1,6 @@
 """What Sinch's HTTP answers say, in the port's words. Knows no network."""
 
+from datetime import datetime
 from typing import Any, Final
 
 import httpx2
@@ -62,7 +63,9 @@ def fax_status(fax: dict[str, Any]) -> FaxStatus:
             pages_ok=pages_ok,
         )
     if state is not FaxState.FAILED:
-        return FaxStatus(gateway_id, state, pages_ok=pages_ok)
+        return FaxStatus(
+            gateway_id, state, pages_ok=pages_ok, ended_at=_moment(fax, "completedTime")
+        )
     error_type, code = fax.get("errorType"), _number(fax, "errorCode")
     return FaxStatus(
         gateway_id,
@@ -102,3 +105,12 @@ def _retry_after(answer: httpx2.Response) -> float | None:
 def _number(fax: dict[str, Any], field: str) -> int | None:
     value = fax.get(field)
     return int(value) if isinstance(value, int | str) and str(value).isdecimal() else None
+
+
+def _moment(fax: dict[str, Any], field: str) -> datetime | None:
+    """Read an RFC 3339 time; one without an offset could be any."""
+    try:
+        moment = datetime.fromisoformat(str(fax.get(field)))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
