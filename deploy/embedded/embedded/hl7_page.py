@@ -1,15 +1,18 @@
 """The generated page about HL7 v2: what is read and answered, from the tables in the code."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
+from common import papers
+from common.events import overrides
 from emr_bridge.formats.hl7v2 import ack
 from emr_bridge.formats.hl7v2.ack import Refusal
 from emr_bridge.formats.hl7v2.header import read_header
-from emr_bridge.formats.hl7v2.interpret import EVENTS
+from emr_bridge.formats.hl7v2.interpret import document, families, order, osu, ref, siu
 from emr_bridge.formats.hl7v2.interpret.fields import (
     diagnosis,
     directions,
+    documents,
     medication,
     numbers,
     prescriber,
@@ -28,7 +31,10 @@ REFUSALS: Mapping[str, Refusal] = {
     "larger than EMR_BRIDGE_MLLP_MAX_MESSAGE_BYTES": ack.TOO_LARGE,
     "it cannot be kept now (database, disk)": ack.CANNOT_STORE,
 }
-Places = Sequence[tuple[str, int]]
+ORDERS: Mapping[str, str] = {
+    order.CHANGED: "changes the order with that number",
+    order.TAKEN_BACK: "asks to cancel",
+}
 
 
 def page() -> str:
@@ -39,17 +45,55 @@ def page() -> str:
 def _read() -> Iterator[str]:
     yield "# HL7 v2 by the tables\n\nGenerated. How to connect: [guide](../guide/connect-an-emr.md)."
     yield "What we send, and what an answer to it means: [another page](hl7v2-sent.md)."
-    yield "\n## Messages that are read\n\n| MSH-9.1 | MSH-9.2 |\n|---|---|"
-    for name, events in EVENTS.items():
-        yield f"| {name} | {', '.join(sorted(events))} |"
-    yield "\nORC-1 `CA` or `DC`, REF^I14, or RF1-1 `C` asks to cancel. REF^I13 goes to a person.\n"
-    yield "## Where it is looked for\n\nIn this order; the first that is there counts."
+    yield "\n## Messages that are read\n\n| MSH-9 | what it does |\n|---|---|"
+    for name, meanings in families.MEANINGS.items():
+        for meaning, events in _grouped(meanings).items():
+            yield f"| {name}^{', '.join(events)} | {meaning} |"
+    yield "\nWhat an order asks for, by ORC-1 (any other code makes an order):\n"
+    yield "| ORC-1 | what it does |\n|---|---|"
+    for meaning, codes in _grouped(order.MEANINGS).items():
+        then = ORDERS.get(meaning, f"to a person ({meaning})")
+        yield f"| {', '.join(codes)} | {then} |"
+    yield f"\nRF1-1 {_codes(ref.CANCELLED)} cancels too. ORC-5 {_codes(osu.ENDED)} of an OSU cancels."
+    yield from _places()
+    yield from _ways()
+
+
+def _places() -> Iterator[str]:
+    yield "\n## Where it is looked for\n\nIn this order; the first that is there counts."
     yield "\n| what | fields |\n|---|---|"
     yield f"| the order's number | {_fields([place[:2] for place in numbers.PLACES])}, else MSH-10 |"
     yield f"| the drug | {_fields(medication.PLACES)}, else an OBX about it |"
     yield f"| directions | {_fields(directions.DIRECTIONS)} |"
     yield f"| the diagnosis | DG1, else {_fields(diagnosis.INDICATIONS)} |"
     yield f"| the prescriber | PRD (RP, PP, CP), else {_fields(prescriber.PLACES)} |"
+    yield f"| a document's order | {_fields([document.ORDER_OF_DOCUMENT])}, then as above |"
+    yield f"| an appointment's order | {_fields(siu.ORDER)} |"
+    yield f"| the appointment | {_fields(siu.APPOINTMENT)} |"
+    yield f"| when it begins, ends | {_fields(siu.STARTS)}; {_fields(siu.ENDS)} |"
+    kinds = ", ".join(sorted({*papers.SIGNATURES.values(), papers.TEXT}))
+    yield f"\nDocuments stand in OBX-5 (ED: {', '.join(documents.ENCODINGS)}) and are taken as {kinds}."
+    yield '\n`""` deletes what we know; an empty field changes nothing.'
+
+
+def _ways() -> Iterator[str]:
+    yield "\n## A link's own ways\n\nIn its `dialect`: `overrides` say where a value stands, such as"
+    yield "`prescriber.npi: ORC-12.1, OBR-16.1` or `drug.code: RXO-1.1 system NDC`. Values that can move:"
+    yield f"{_codes(overrides.KEYS)}.\n\n`code_sets` say what its own codes are:"
+    yield "\n| table | fields |\n|---|---|"
+    for table, fields in overrides.CODE_SETS.items():
+        yield f"| {table} | {_fields([field[:2] for field in fields])} |"
+
+
+def _grouped(meanings: Mapping[str, str]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for code, meaning in meanings.items():
+        grouped.setdefault(meaning, []).append(code)
+    return grouped
+
+
+def _codes(codes: Iterable[str]) -> str:
+    return ", ".join(f"`{code}`" for code in codes)
 
 
 def _answers() -> Iterator[str]:
@@ -68,8 +112,13 @@ def _samples() -> Iterator[str]:
     yield _block("Our answer", ack.acknowledge(sent, None, control_id="01ANSWER", now=NOON))
 
 
-def _fields(places: Places) -> str:
-    return ", ".join(f"{segment}-{field}" for segment, field in places)
+def _fields(places: Sequence[Sequence[str | int]]) -> str:
+    """Return `SCH-11.4`; a first component is not told, it is the field."""
+    written = []
+    for segment, field, *component in places:
+        part = f".{component[0]}" if component and component[0] != 1 else ""
+        written.append(f"{segment}-{field}{part}")
+    return ", ".join(written)
 
 
 def _block(title: str, message: bytes) -> str:
