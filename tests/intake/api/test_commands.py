@@ -406,6 +406,17 @@ async def test_an_appeal_denied_names_no_date_of_the_first_denial(do, put_pa, ev
     )
 
 
+async def test_of_two_authorizations_each_tells_its_own_next_actor(do, put_pa, events):
+    await do("accept")
+    at_the_clinic, at_the_plan = new_id(), new_id()
+    await put_pa(at_the_clinic, state="required_not_started", benefit="medical")
+    await put_pa(at_the_clinic, state="waiting_prescriber")
+    await put_pa(at_the_plan, state="required_not_started", benefit="pharmacy")
+    await put_pa(at_the_plan, state="submitted")
+    last = PriorAuthorizationChanged.model_validate((await events())[-1].data)
+    assert (last.waiting_on, last.authorization_waiting_on) == ("prescriber", "payer")
+
+
 async def test_an_authorization_belongs_to_one_referral(http, do, put_pa):
     await do("accept")
     pa = new_id()

@@ -8,9 +8,10 @@ from common.errors import SetAside
 from common.events import referral
 from common.events.clinic import PromiseKind
 from common.events.notification import Promised
-from common.events.referral import ReferralEvent
+from common.events.referral import PriorAuthorizationChanged, ReferralEvent
 from notifications.domain.telling import TOLD
-from notifications.store import early, tables
+from notifications.store import early, notices, tables
+from notifications.wording.vocabulary import WHO_ACTS
 
 HOURS = {
     PromiseKind.REFERRAL_RECEIVED: 1,
@@ -202,3 +203,34 @@ async def test_the_words_and_the_people_lie_sealed_in_every_row(desk: Desk) -> N
 
     for table in tables.metadata.sorted_tables:
         assert "ZZTEST" not in str(await desk.rows(table)), table.name
+
+
+async def test_a_notice_of_one_of_two_authorizations_names_its_own_actor_and_no_others_date(
+    desk: Desk,
+) -> None:
+    """The referral waits on the prescriber for the other authorization; this one is at the plan."""
+    await desk.know()
+    about = {"authorization_waiting_on": "payer", "waiting_on": "prescriber", "respond_by": NOW}
+    await desk.happen(PriorAuthorizationChanged, **about)
+    await desk.pass_time(timedelta(hours=16))
+
+    told = await desk.rows(tables.notices)
+    assert [row["name"] for row in told] == [
+        "prior_authorization_changed",
+        "prior_authorization_pending",
+    ]
+    for row in told:
+        notice = notices.letter_of(row, sealer=desk.runtime.sealer).notice
+        assert row["waiting_on"] == "payer"
+        assert notice.who_acts == WHO_ACTS["payer"]
+        assert notice.by_when is None
+        assert not notice.title.startswith("Reminder")
+
+
+async def test_an_authorization_told_before_it_named_its_own_actor_is_the_referrals(
+    desk: Desk,
+) -> None:
+    await desk.know()
+    await desk.happen(PriorAuthorizationChanged, waiting_on="prescriber")
+    (row,) = await desk.rows(tables.notices)
+    assert row["waiting_on"] == "prescriber"

@@ -83,7 +83,11 @@ class ReferralProgressed(ReferralEvent):
 
 
 class PriorAuthorizationChanged(ReferralEvent):
-    """A prior authorization was opened or changed its state."""
+    """A prior authorization was opened or changed its state.
+
+    `waiting_on` is the referral's: who must act first on all that is open. `authorization_waiting_on`
+    is who must act next on this one; events from before it was told have None.
+    """
 
     type: ClassVar[str] = "prior_authorization.changed.v1"
 
@@ -91,6 +95,7 @@ class PriorAuthorizationChanged(ReferralEvent):
     benefit: Literal["pharmacy", "medical"]
     state: str
     previous_state: str | None = None
+    authorization_waiting_on: WaitingOn | None = None
     open: bool
     level: int = 0
     denial_reason: str | None = None

@@ -108,6 +108,7 @@ def _told(
         benefit=changed.benefit,
         state=changed.state.value,
         previous_state=before.value if before else None,
+        authorization_waiting_on=changed.waiting_on,
         open=changed.is_open,
         level=changed.level.value,
         denial_reason=details.denial_reason.value if details.denial_reason else None,

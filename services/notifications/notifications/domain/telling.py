@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from common.events import referral
 from common.events.clinic import PromiseKind
-from common.events.referral import ReferralEvent
+from common.events.referral import PriorAuthorizationChanged, ReferralEvent, WaitingOn
 
 PENDING = "prior_authorization_pending"
 """The notice of a heartbeat: a prior authorization is open and nothing has moved."""
@@ -49,3 +49,12 @@ ENDS: tuple[type[ReferralEvent], ...] = (
     referral.ReferralDiscontinued,
 )
 """After these no prior authorization is waited for any more."""
+
+
+def waiting_on(event: ReferralEvent) -> WaitingOn:
+    """Return who must act next on what a notice tells of.
+
+    Of a prior authorization that is its own actor: the referral's may be another authorization's.
+    """
+    own = event.authorization_waiting_on if isinstance(event, PriorAuthorizationChanged) else None
+    return own or event.waiting_on

@@ -15,7 +15,7 @@ from common.errors import NotFound
 from common.events.referral import Appointment, ReferralEvent
 from common.sealing import Sealer
 from notifications.domain.notice import Letter
-from notifications.domain.telling import PENDING
+from notifications.domain.telling import PENDING, waiting_on
 from notifications.store.tables import notices
 
 _LETTER = TypeAdapter(Letter)
@@ -49,7 +49,7 @@ async def add(tx: Transaction, new: NewNotice, *, sealer: Sealer, now: datetime)
         "referral_code": notice.referral_code,
         "event_type": event.type,
         "status": event.status,
-        "waiting_on": event.waiting_on,
+        "waiting_on": waiting_on(event),
         "prior_authorization_id": new.prior_authorization_id,
         "appointment": appointment.model_dump(mode="json") if appointment else None,
         "happened_at": notice.happened_at,

@@ -8,6 +8,7 @@ from typing import Any, Final
 from common.events.people import ReferralCard
 from common.events.referral import InformationNeeded, PriorAuthorizationChanged, ReferralEvent
 from notifications.domain.clinic import Clinic
+from notifications.domain.telling import waiting_on
 from notifications.wording import dates
 from notifications.wording.reasons import denial_reason, reason_for
 from notifications.wording.text import phone, words
@@ -47,6 +48,7 @@ def vocabulary(
         "reason": reason_for(name, event.reason),
         "denial_reason": denial_reason,
         "validity": _validity,
+        "waiting_on": waiting_on(event),
         "who_acts": WHO_ACTS,
         "doors": DOORS,
         "appointments": APPOINTMENTS,
