@@ -34,7 +34,7 @@ from sqlalchemy.types import TypeEngine
 from common import failpoints
 from common.errors import Misconfigured
 from common.signals import Signal
-from common.sqlite_driver import SqliteConnection
+from common.sqlite_driver import SqliteConnection, open_at_once
 from common.sqlite_writer import Writer
 
 Transaction = AsyncConnection
@@ -203,12 +203,14 @@ def _engine(url: str, *, read_only: bool) -> AsyncEngine:
     if not path or path == ":memory:":
         raise Misconfigured("a database in memory would forget what was acknowledged; name a file")
     Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if read_only:
+        opening: dict[str, Any] = {
+            "async_creator": lambda: SqliteConnection(path, read_only=True).open()
+        }
+    else:
+        opening = {"creator": lambda: open_at_once(path)}
     engine = create_async_engine(
-        url,
-        pool_size=POOL if read_only else 1,
-        max_overflow=0,
-        pool_timeout=60,
-        async_creator=lambda: SqliteConnection(path, read_only=read_only).open(),
+        url, pool_size=POOL if read_only else 1, max_overflow=0, pool_timeout=60, **opening
     )
     if read_only:
         event.listen(engine.sync_engine, "begin", lambda tx: tx.exec_driver_sql("BEGIN"))

@@ -15,6 +15,8 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from sqlalchemy.util.concurrency import await_
+
 Result = TypeVar("Result")
 Job = Callable[[], None]
 
@@ -248,3 +250,62 @@ class SqliteConnection:
     @staticmethod
     def _wait_for_others(raw: sqlite3.Connection) -> None:
         raw.execute(f"PRAGMA busy_timeout={PATIENCE_MILLISECONDS}")
+
+
+async def _at_once() -> None:
+    """Wait for nothing."""
+
+
+class AtOnceCursor(sqlite3.Cursor):
+    """SQLite's own cursor. SQLAlchemy insists that a statement awaits something, so it awaits nothing."""
+
+    def execute(self, statement: str, parameters: Any = ()) -> Self:
+        """Run a statement."""
+        await_(_at_once())
+        return super().execute(statement, parameters)
+
+    def executemany(self, statement: str, parameters: Any) -> Self:
+        """Run a statement for each of many parameters."""
+        await_(_at_once())
+        return super().executemany(statement, parameters)
+
+    async def _async_soft_close(self) -> None:
+        """Keep what was fetched: nothing is open elsewhere."""
+
+
+class AtOnceConnection:
+    """A writing connection as SQLAlchemy's dialect sees it, without the detour over awaitables.
+
+    Transactions are begun and committed by `common.sqlite_writer`, beneath it.
+    """
+
+    def __init__(self, file: SqliteConnection) -> None:
+        """Show a connection that is open."""
+        self._connection = file
+
+    def cursor(self) -> AtOnceCursor:
+        """Return a cursor of SQLite's."""
+        return self._connection.raw.cursor(AtOnceCursor)
+
+    def create_function(self, *arguments: Any, **more: Any) -> None:
+        """Give SQL a function (SQLAlchemy's `regexp`)."""
+        self._connection.raw.create_function(*arguments, **more)
+
+    def commit(self) -> None:
+        """Do nothing: this is not where transactions end."""
+
+    def rollback(self) -> None:
+        """Do nothing: this is not where transactions end."""
+
+    def close(self) -> None:
+        """Close, behind what is still running."""
+        await_(self._connection.close())
+
+    def terminate(self) -> None:
+        """Close without waiting for it."""
+        self._connection.stop()
+
+
+def open_at_once(path: Path | str) -> AtOnceConnection:
+    """Open a writing connection for SQLAlchemy, which calls this where it may await."""
+    return AtOnceConnection(await_(SqliteConnection(path, read_only=False).open()))

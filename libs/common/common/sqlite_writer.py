@@ -29,6 +29,7 @@ class Writer:
         self._engine = engine
         self._turn = asyncio.Lock()
         self._connection: AsyncConnection | None = None
+        self._file: SqliteConnection | None = None
         self._written: list[asyncio.Future[None]] = []
         self._committing: asyncio.Task[None] | None = None
 
@@ -59,7 +60,7 @@ class Writer:
             await asyncio.wait([self._committing])
         if self._connection is not None:
             await self._connection.close()
-            self._connection = None
+            self._connection = self._file = None
         await self._engine.dispose()
 
     async def _await_turn(self) -> None:
@@ -73,12 +74,13 @@ class Writer:
             raise PoolExhausted("a transaction before this one does not end") from None
 
     async def _opened(self) -> tuple[AsyncConnection, SqliteConnection]:
-        if self._connection is None or self._connection.invalidated:
+        if self._connection is None or self._file is None or self._connection.invalidated:
             self._lose(sqlite3.OperationalError("the connection was lost"))
             self._connection = await self._engine.connect()
             await self._connection.begin()  # for SQLAlchemy: here it does nothing
-        raw = await self._connection.get_raw_connection()
-        return self._connection, cast(SqliteConnection, raw.driver_connection)
+            raw = await self._connection.get_raw_connection()
+            self._file = cast(SqliteConnection, raw.driver_connection)
+        return self._connection, self._file
 
     async def _joined(self, file: SqliteConnection) -> None:
         """Join the transaction that waits to be committed, or begin one."""
