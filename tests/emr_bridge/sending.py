@@ -18,7 +18,8 @@ from emr_bridge.workers.sender import Sender
 REFERRAL = UUID("0195a000-0000-7000-8000-000000000001")
 
 
-def sender_for(runtime, *, answer_seconds=0.3, **values) -> Sender:
+def sender_for(runtime, *, answer_seconds=5.0, **values) -> Sender:
+    """Return a sender; where an EMR keeps silent a test says how long that is waited for."""
     patience = Patience(connect_seconds=5, answer_seconds=answer_seconds)
     return Sender(
         runtime=runtime,

@@ -42,7 +42,7 @@ async def emr():
 
 @pytest.fixture
 async def sender(runtime):
-    made = sender_for(runtime)
+    made = sender_for(runtime, answer_seconds=0.3)
     yield made
     await made._drain()
 
