@@ -4,6 +4,7 @@ ReferralLoopError
 ├── Refused              the caller asked for something that may not be: an edge answers, nothing changed
 │   ├── Invalid          a value is not usable (with a pointer to each field)
 │   ├── NotFound         no such thing
+│   ├── Forbidden        the caller is known, and may not
 │   ├── Conflict         the request contradicts what is there
 │   │   ├── IllegalMove  the state machine has no such move (names the allowed ones)
 │   │   └── StillRunning the same request is being handled at this moment
@@ -59,6 +60,14 @@ class NotFound(Refused):
     status = 404
     title = "Not found"
     code = "not_found"
+
+
+class Forbidden(Refused):
+    """The caller may not have this."""
+
+    status = 403
+    title = "Forbidden"
+    code = "forbidden"
 
 
 class Conflict(Refused):

@@ -39,6 +39,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     for status, text in {
         400: "The body is no JSON, or no form, at all",
         401: "The bearer token is missing or another (where the API asks for one)",
+        403: "The caller may not have this",
         404: "There is no such thing",
         409: "The state does not allow it, or the same request is still running",
         412: "If-Match names an older version",

@@ -36,7 +36,10 @@ def build(settings: Settings, runtime: Runtime) -> Service:
         runtime, limits_of(settings), processing_ids=_listed(settings.processing_ids)
     )
     sender = sender_of(settings, runtime)
-    api = create.api(runtime)
+    token = settings.patient_data_token
+    api = create.api(
+        runtime, patient_data_token=token.get_secret_value() if token is not None else None
+    )
     api.state.checks["mllp"] = listener.check
     return Service(
         name="emr-bridge",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from common.settings import ServiceSettings
@@ -21,7 +21,10 @@ class Settings(ServiceSettings):
         description="Allow MLLP_HOST to be reachable from other machines without TLS (VPN only).",
     )
     mllp_tls_port: int = Field(
-        default=2576, ge=0, le=65535, description="Port for MLLP over TLS, with MLLP_TLS_CERTIFICATE."
+        default=2576,
+        ge=0,
+        le=65535,
+        description="Port for MLLP over TLS, with MLLP_TLS_CERTIFICATE.",
     )
     mllp_tls_certificate: Path | None = Field(
         default=None, description="Our certificate (PEM); with it MLLP_TLS_PORT is listened on."
@@ -58,6 +61,11 @@ class Settings(ServiceSettings):
     mllp_tolerate_missing_return: bool = Field(
         default=True,
         description="Accept a message that ends in 0x1C without 0x0D where nothing else is meant.",
+    )
+    patient_data_token: SecretStr | None = Field(
+        default=None,
+        description="Second token (X-Patient-Data-Token) that patient data in messages need; without "
+        "it X-Actor and X-Reason are enough.",
     )
     connect_seconds: float = Field(default=10.0, gt=0, description="Wait for an EMR's connection.")
     answer_seconds: float = Field(default=30.0, gt=0, description="Wait for an EMR's ACK.")

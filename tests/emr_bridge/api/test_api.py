@@ -16,6 +16,8 @@ from emr_bridge.store import condition, links
 from emr_bridge.store.tables import messages
 from emr_bridge.workers.interpreter import interpret_next
 
+WHY = {"X-Actor": "ops:ann", "X-Reason": "the clinic asked what it sent"}
+
 
 @pytest.fixture
 async def client(runtime):
@@ -89,7 +91,7 @@ async def test_a_message_tells_what_it_became_and_gives_its_bytes_back(runtime, 
     assert (told["state"], told["duplicates"], told["size"]) == ("interpreted", 1, len(raw))
     assert told["repairs"] == ["line_ends"]
     assert "ZZTEST" not in str(told)
-    bytes_again = await client.get(f"/v1/messages/{row['id']}/raw")
+    bytes_again = await client.get(f"/v1/messages/{row['id']}/raw", headers=WHY)
     assert bytes_again.content == raw
     assert bytes_again.headers["content-type"] == "application/hl7-v2"
     assert bytes_again.headers["cache-control"] == "no-store"
@@ -97,7 +99,7 @@ async def test_a_message_tells_what_it_became_and_gives_its_bytes_back(runtime, 
 
 async def test_an_unknown_message_is_404_and_a_bad_filter_422(client):
     for path in (f"/v1/messages/{uuid4()}", f"/v1/messages/{uuid4()}/raw"):
-        answer = await client.get(path)
+        answer = await client.get(path, headers=WHY)
         assert answer.status_code == 404
         assert answer.headers["content-type"] == "application/problem+json"
     assert (await client.get("/v1/messages", params={"state": "lost"})).status_code == 422

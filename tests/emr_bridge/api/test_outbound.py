@@ -14,7 +14,7 @@ from emr_bridge.api import create
 from emr_bridge.store import audit, gauges
 from simulators.emr import EmrServer, accept, reject, slow
 
-WHO = {"X-Actor": "ops:r.smith"}
+WHO = {"X-Actor": "ops:r.smith", "X-Reason": "to mend it"}
 WHY = {"reason": "the interface team mended the filter"}
 
 
@@ -147,7 +147,7 @@ async def test_edited_it_goes_out_under_a_new_control_id_and_its_history_is_kept
     (was,) = told["revisions"]
     assert (was["control_id"], was["replaced_by"]) == (parked["control_id"], "ops:r.smith")
     edited, looked = await noted(runtime, f"outbound:{parked['id']}")
-    assert (looked["action"], looked["reason"]) == ("message_looked_at", None)
+    assert (looked["action"], looked["reason"]) == ("message_looked_at", WHO["X-Reason"])
     assert edited["detail"] == {"was": first.control_id, "is": second.control_id}
 
 

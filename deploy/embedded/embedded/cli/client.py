@@ -19,6 +19,8 @@ EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - where a service listen
 URL_VARIABLE = "REFERRAL_LOOP_{}_URL"
 TOKEN_VARIABLE = "REFERRAL_LOOP_TOKEN"  # noqa: S105 - a variable's name
 
+PATIENT_DATA_VARIABLE = "REFERRAL_LOOP_PATIENT_DATA_TOKEN"
+
 Params = Mapping[str, str | int | None]
 
 
@@ -48,12 +50,13 @@ class Api:
         body: Any = None,
         params: Params | None = None,
         actor: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Send one request; tell the problem and leave with exit code 1 when it is refused."""
         asked = {name: value for name, value in (params or {}).items() if value is not None}
-        headers = {"X-Actor": actor} if actor else {}
+        given = ({"X-Actor": actor} if actor else {}) | dict(headers or {})
         try:
-            response = self.ask(method, path, json=body, params=asked, headers=headers)
+            response = self.ask(method, path, json=body, params=asked, headers=given)
         except httpx2.TransportError as error:
             told = f"{self.base} does not answer ({type(error).__name__}); is it running?"
             raise fail(told) from error
@@ -102,6 +105,13 @@ def embedded_url() -> str:
 def actor_or_me(actor: str | None) -> str:
     """Return who acts, for the audit trail: as told, else who is logged in."""
     return actor or f"cli:{getpass.getuser()}"
+
+
+def patient_data_token() -> dict[str, str]:
+    """Return the header that patient data in messages may need, if the environment has the token."""
+    names = (PATIENT_DATA_VARIABLE, "EMR_BRIDGE_PATIENT_DATA_TOKEN")
+    token = next((os.environ[name] for name in names if os.environ.get(name)), None)
+    return {"X-Patient-Data-Token": token} if token else {}
 
 
 def _cursor(told: str | None) -> str | None:

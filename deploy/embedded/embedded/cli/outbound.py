@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from embedded.cli.client import Api, actor_or_me
+from embedded.cli.client import Api, actor_or_me, patient_data_token
 from embedded.cli.options import Actor, AsJson, BridgeUrl, Clinic, Limit, Referral
 from embedded.cli.output import fail, show_one, show_rows
 
@@ -58,12 +58,15 @@ def show(message: MessageId, url: BridgeUrl = None, as_json: AsJson = False) -> 
 def raw(
     message: MessageId,
     to: Annotated[Path, typer.Option("--to", help="The file to write, a segment per line.")],
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why; kept, sealed, in the audit.")
+    ] = "to see what a parked message says",
     by: Actor = None,
     url: BridgeUrl = None,
 ) -> None:
     """Write a message into a file, to be read or edited (patient data; the look is noted)."""
     api = Api("emr-bridge", url)
-    headers = {"X-Actor": actor_or_me(by)}
+    headers = {"X-Actor": actor_or_me(by), "X-Reason": reason} | patient_data_token()
     answer = api.ask("GET", f"/v1/outbound/{message}/raw", headers=headers)
     if answer.is_error:
         raise fail(f"{answer.status_code}: there is no message with content under {message}")

@@ -45,12 +45,17 @@ def summary(answered: Sequence[Outcome], accepted: Sequence[Outcome]) -> str:
 def print_sheet(raw: bytes, *, reveal: bool) -> None:
     """Print a message, a table per segment."""
     for line in sheet(read(raw), reveal=reveal):
-        table = Table(title=f"{line.segment}  {line.title}", title_justify="left", box=None)
-        for column, width in WIDTHS.items():
-            table.add_column(column, overflow="fold", min_width=width)
-        for cell in line.cells:
-            table.add_row(cell.place, cell.name, _shown(cell), cell.meaning or "")
-        out.print(table)
+        print_line(line)
+
+
+def print_line(line: Line) -> None:
+    """Print one segment as a table."""
+    table = Table(title=f"{line.segment}  {line.title}", title_justify="left", box=None)
+    for column, width in WIDTHS.items():
+        table.add_column(column, overflow="fold", min_width=width)
+    for cell in line.cells:
+        table.add_row(cell.place, cell.name, _shown(cell), cell.meaning or "")
+    out.print(table)
 
 
 def _shown(cell: Cell) -> Text:

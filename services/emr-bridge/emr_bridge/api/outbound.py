@@ -16,6 +16,7 @@ from emr_bridge.api.outbound_schemas import (
     OutboundOut,
     Why,
 )
+from emr_bridge.api.patient_data import Trusted
 from emr_bridge.domain.outgoing import OutState
 from emr_bridge.handlers import parked
 from emr_bridge.handlers.parked import By
@@ -63,13 +64,17 @@ async def read_outbound(outbound_id: UUID, tx: Read) -> OutboundDetail:
     "/{outbound_id}/raw",
     summary="Read a message's bytes as they are sent (patient data; the look is noted)",
     response_class=Response,
-    responses={200: {"content": {"application/hl7-v2": {}}, "description": "The bytes"}},
+    responses={
+        200: {"content": {"application/hl7-v2": {}}, "description": "The bytes"},
+        403: PROBLEMS[403],
+    },
 )
 async def read_outbound_raw(
-    outbound_id: UUID, tx: Tx, runtime: RuntimeDep, actor: Actor, now: Now
+    outbound_id: UUID, tx: Tx, runtime: RuntimeDep, who: Trusted, now: Now
 ) -> Response:
     """Open the sealed bytes."""
-    raw = await parked.look(tx, outbound_id, By(actor), sealer=runtime.sealer, now=now)
+    by = By(who.actor, who.reason or "")
+    raw = await parked.look(tx, outbound_id, by, sealer=runtime.sealer, now=now)
     return Response(raw, media_type="application/hl7-v2")
 
 

@@ -1,11 +1,8 @@
 """What the API answers: ids, codes and times."""
 
 from typing import Literal
-from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-
-from emr_bridge.domain.message import State
 
 
 class Answer(BaseModel):
@@ -45,31 +42,3 @@ class Links(BaseModel):
     """All links."""
 
     items: list[LinkOut]
-
-
-class MessageOut(Answer):
-    """A received message, without its content."""
-
-    id: UUID
-    sender: str = Field(description="MSH-3|MSH-4", examples=["EPIC|NORTH"])
-    control_id: str = Field(description="MSH-10")
-    message_type: str = Field(description="MSH-9", examples=["REF^I12"])
-    link_id: str | None
-    clinic_id: str | None
-    state: State
-    reason: str | None = Field(description="Why it was refused, or why a person must look")
-    repairs: list[str] = Field(description="What had to be mended to read it")
-    became: str | None = Field(description="The event that it led to")
-    referral_id: UUID | None = Field(description="The referral that came of it")
-    size: int
-    sha256: str
-    duplicates: int = Field(description="How often the same bytes came again")
-    received_at: AwareDatetime
-    interpreted_at: AwareDatetime | None
-
-
-class Messages(BaseModel):
-    """A page of messages, newest first."""
-
-    items: list[MessageOut]
-    next_cursor: UUID | None = Field(description="Pass as `cursor` for the next page")
