@@ -34,7 +34,7 @@ from sqlalchemy.types import TypeEngine
 from common import failpoints
 from common.errors import Misconfigured
 from common.signals import Signal
-from common.sqlite_driver import SqliteConnection, open_at_once
+from common.sqlite_dialect import Reader, open_at_once
 from common.sqlite_writer import Writer
 
 Transaction = AsyncConnection
@@ -204,9 +204,7 @@ def _engine(url: str, *, read_only: bool) -> AsyncEngine:
         raise Misconfigured("a database in memory would forget what was acknowledged; name a file")
     Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if read_only:
-        opening: dict[str, Any] = {
-            "async_creator": lambda: SqliteConnection(path, read_only=True).open()
-        }
+        opening: dict[str, Any] = {"async_creator": lambda: Reader(path).open()}
     else:
         opening = {"creator": lambda: open_at_once(path)}
     engine = create_async_engine(

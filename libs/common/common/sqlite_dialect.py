@@ -1,0 +1,157 @@
+"""Connections to a file as SQLAlchemy's dialect wants them, in place of aiosqlite's, which wakes a thread for every call.
+
+A reader may scan, so its statements go to its thread, each with the fetching of its rows in one visit.
+A writer's run where they are awaited, through cursors of SQLite's own.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy.util.concurrency import await_
+
+from common.sqlite_driver import SqliteConnection
+
+
+class ThreadCursor:
+    """What SQLAlchemy asks of an asynchronous cursor; the rows are fetched together with the statement."""
+
+    arraysize = 1
+
+    def __init__(self, connection: "Reader") -> None:
+        """Hold nothing yet."""
+        self._connection = connection
+        self._rows: Sequence[Any] = ()
+        self.description: Any = None
+        self.rowcount = -1
+        self.lastrowid: int | None = None
+
+    async def __aenter__(self) -> Self:
+        """Be a context, as aiosqlite's is."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Be closed."""
+
+    async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> "ThreadCursor":
+        """Run a statement and fetch what it returns."""
+        await self._connection.run(statement, lambda raw: self._keep(raw, statement, parameters))
+        return self
+
+    async def executemany(
+        self, statement: str, parameters: Sequence[Sequence[Any]]
+    ) -> "ThreadCursor":
+        """Run a statement for each of many parameters."""
+        await self._connection.run(
+            statement, lambda raw: self._note(raw.executemany(statement, parameters))
+        )
+        return self
+
+    async def fetchall(self) -> Sequence[Any]:
+        """Return what the statement returned."""
+        rows, self._rows = self._rows, ()
+        return rows
+
+    async def close(self) -> None:
+        """Hold nothing any more: nothing was left open."""
+
+    def _keep(self, raw: sqlite3.Connection, statement: str, parameters: Sequence[Any]) -> None:
+        cursor = raw.execute(statement, parameters)
+        self._rows = cursor.fetchall()
+        self._note(cursor)
+
+    def _note(self, cursor: sqlite3.Cursor) -> None:
+        self.description, self.rowcount = cursor.description, cursor.rowcount
+        self.lastrowid = cursor.lastrowid
+
+
+class Reader(SqliteConnection):
+    """A reading connection in the shape of aiosqlite's."""
+
+    isolation_level = None
+
+    def __init__(self, path: Path | str) -> None:
+        """Open nothing yet."""
+        super().__init__(path, read_only=True)
+
+    def cursor(self) -> ThreadCursor:
+        """Return a cursor; it costs nothing."""
+        return ThreadCursor(self)
+
+    async def run(self, statement: str, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Do one statement's work in the thread; BEGIN alone reads nothing yet."""
+        raw = self.raw
+        if statement == "BEGIN" and not self.thread.pending:
+            work(raw)
+        else:
+            await self.thread.ask(lambda: work(raw))
+
+    async def create_function(self, *arguments: Any, **more: Any) -> None:
+        """Give SQL a function (SQLAlchemy's `regexp`)."""
+        self.raw.create_function(*arguments, **more)
+
+
+async def _at_once() -> None:
+    """Wait for nothing."""
+
+
+class AtOnceCursor(sqlite3.Cursor):
+    """SQLite's own cursor. SQLAlchemy insists that a statement awaits something, so it awaits nothing."""
+
+    def execute(self, statement: str, parameters: Any = ()) -> Self:
+        """Run a statement."""
+        await_(_at_once())
+        return super().execute(statement, parameters)
+
+    def executemany(self, statement: str, parameters: Any) -> Self:
+        """Run a statement for each of many parameters."""
+        await_(_at_once())
+        return super().executemany(statement, parameters)
+
+    async def _async_soft_close(self) -> None:
+        """Keep what was fetched: nothing is open elsewhere."""
+
+
+class AtOnceConnection:
+    """A writing connection as SQLAlchemy's dialect sees it, without the detour over awaitables.
+
+    Transactions are begun and committed by `common.sqlite_writer`, beneath it.
+    """
+
+    def __init__(self, file: SqliteConnection) -> None:
+        """Show a connection that is open."""
+        self._connection = file
+
+    def cursor(self) -> AtOnceCursor:
+        """Return a cursor of SQLite's."""
+        return self._connection.raw.cursor(AtOnceCursor)
+
+    def create_function(self, *arguments: Any, **more: Any) -> None:
+        """Give SQL a function (SQLAlchemy's `regexp`)."""
+        self._connection.raw.create_function(*arguments, **more)
+
+    def commit(self) -> None:
+        """Do nothing: this is not where transactions end."""
+
+    def rollback(self) -> None:
+        """Do nothing: this is not where transactions end."""
+
+    def close(self) -> None:
+        """Close, behind what is still running."""
+        await_(self._connection.close())
+
+    def terminate(self) -> None:
+        """Close without waiting for it."""
+        self._connection.stop()
+
+
+def open_at_once(path: Path | str) -> AtOnceConnection:
+    """Open a writing connection for SQLAlchemy, which calls this where it may await."""
+    return AtOnceConnection(await_(SqliteConnection(path, read_only=False).open()))
