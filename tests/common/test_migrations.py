@@ -52,7 +52,7 @@ async def test_a_migration_that_fails_leaves_the_database_as_it_was(db):
 
 async def children(db) -> int:
     async with db.read() as tx:
-        return await tx.scalar(text("SELECT count(*) FROM children"))
+        return int(await tx.scalar(text("SELECT count(*) FROM children")))
 
 
 async def test_a_table_that_is_made_anew_keeps_the_rows_that_refer_to_it(db):

@@ -173,9 +173,9 @@ async def test_our_commands_say_what_kafkas_own_tools_say(world: World):
         )
     }
     for topic in ("clinic.events", "referral.events"):
-        theirs = await asyncio.to_thread(kafka_tools.settings, kafka, trio.prefix + topic)
+        there = await asyncio.to_thread(kafka_tools.settings, kafka, trio.prefix + topic)
         declared = {name: str(value) for name, value in topics[topic]["config"].items()}
-        assert declared.items() <= theirs.items()
+        assert declared.items() <= there.items()
 
 
 def _is_published(trio: Trio) -> bool:
