@@ -38,7 +38,7 @@ def measured(outcome: Outcome) -> list[Sequence[str]]:
             number(row.median("rate")),
             number(row.median("p50_ms")),
             number(row.median("p99_ms")),
-            f"{100 * row.spread():.0f} %",
+            f"{100 * row.spread(outcome.series.spread_of):.0f} %",
         )
         for row in outcome.rows.values()
     ]

@@ -26,6 +26,8 @@ class Series:
     contenders: Sequence[Contender]
     aims: Sequence[Aim] = ()
     notes: Sequence[str] = ()
+    spread_of: str = "rate"
+    """What varies: where the rate is given, `p50_ms`."""
 
 
 def narrowed(series: Series, text: str) -> Series:
@@ -46,9 +48,9 @@ class Row:
         taken = self.taken(what)
         return median(taken) if taken else None
 
-    def spread(self) -> float:
-        """Return (largest - smallest) / median of the rates."""
-        taken = self.taken("rate")
+    def spread(self, what: str) -> float:
+        """Return (largest - smallest) / median."""
+        taken = self.taken(what)
         middle = median(taken) if taken else 0.0
         return (max(taken) - min(taken)) / middle if middle else 0.0
 

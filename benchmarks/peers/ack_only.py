@@ -13,10 +13,6 @@ from emr_bridge.transports.mllp import Limits, Server
 class Accepting:
     """Says yes to everything; satisfies the Inbound port but for its promise."""
 
-    async def answer(self, message: bytes) -> bytes | None:
-        """Return an ACK."""
-        return accept(message)
-
     def take(
         self, message: bytes, answered: Callable[[bytes | None], None], caller: Caller
     ) -> None:

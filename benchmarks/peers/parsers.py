@@ -1,4 +1,4 @@
-"""What a full parse costs: python -m benchmarks.peers.parsers ours|python-hl7|hl7apy FILE SECONDS.
+"""What a full parse costs: python -m benchmarks.peers.parsers ours|header|python-hl7|hl7apy FILE SECONDS.
 
 The rate is messages per second of processor time, whoever else runs.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 import hl7
 from hl7apy.parser import parse_message
 
+from emr_bridge.formats.hl7v2.header import read_header
 from emr_bridge.formats.hl7v2.reader import read
 
 LEAST = 3
@@ -30,6 +31,11 @@ def ours(message: bytes) -> object:
     ]
 
 
+def header(message: bytes) -> object:
+    """Read of a message what its acknowledgement needs."""
+    return read_header(message).control_id
+
+
 def python_hl7(message: bytes) -> object:
     """Parse by python-hl7."""
     return hl7.parse(message.decode())
@@ -42,6 +48,7 @@ def hl7apy(message: bytes) -> object:
 
 PARSERS: Mapping[str, Callable[[bytes], object]] = {
     "ours": ours,
+    "header": header,
     "python-hl7": python_hl7,
     "hl7apy": hl7apy,
 }

@@ -50,6 +50,7 @@ def latency(servers: Servers) -> Series:
         title="publish: from the commit to a reader of the topic",
         unit="events",
         width="events/s offered",
+        spread_of="p50_ms",
         contenders=[Contender(LATENCY, (PER_SECOND,), lambda: _telling(servers))],
         aims=[
             Aim("G9", cell, 10, what="p99_ms", is_most=True),
