@@ -23,5 +23,5 @@ def test_the_examples_of_the_guide_are_clinic_files():
     folder = Path(__file__).parents[2]
     files = [folder / "docs/guide/clinics.example.yaml", folder / "deploy/embedded/embedded/demo"]
     text = files[0].read_text()
-    assert [clinic["id"] for clinic in read_clinics(text)] == ["lakeside-rheumatology"]
+    assert [clinic["id"] for clinic in read_clinics(text)] == ["riverside-rheumatology"]
     assert len(read_clinics((files[1] / "clinics.yaml").read_text())) == 3

@@ -27,8 +27,12 @@ REFUSALS: Mapping[str, Refusal] = {
     "a batch (FHS, BHS)": ack.BATCH,
     "another message type": ack.UNKNOWN_TYPE,
     "another event of a type above": ack.UNKNOWN_EVENT,
+    "MSH-11 is not taken (the link's `processing_ids`, EMR_BRIDGE_PROCESSING_IDS)": ack.WRONG_PROCESSING_ID,
+    "MSH-12 is not spoken (the link's `versions`)": ack.WRONG_VERSION,
+    "MSH-3 and MSH-4 are not the certificate's or the address's": ack.FOREIGN_SENDER,
     "MSH-10 was used by another message of this sender": ack.REUSED_CONTROL_ID,
-    "larger than EMR_BRIDGE_MLLP_MAX_MESSAGE_BYTES": ack.TOO_LARGE,
+    "larger than EMR_BRIDGE_MLLP_MAX_MESSAGE_BYTES or the link's `max_message_bytes`": ack.TOO_LARGE,
+    "the link has as many connections as it may": ack.TOO_MANY_CONNECTIONS,
     "it cannot be kept now (database, disk)": ack.CANNOT_STORE,
 }
 ORDERS: Mapping[str, str] = {
@@ -97,10 +101,11 @@ def _codes(codes: Iterable[str]) -> str:
 
 
 def _answers() -> Iterator[str]:
-    yield "\n## What we answer\n\n`AA`: kept on disk. Everything else:\n"
-    yield "| because | MSA-1 | ERR-3 | text |\n|---|---|---|---|"
+    yield "\n## What we answer\n\n`AA` (in enhanced mode `CA`): kept on disk. Everything else:\n"
+    yield "| because | MSA-1 | enhanced | ERR-3 | text |\n|---|---|---|---|---|"
     for why, refusal in REFUSALS.items():
-        yield f"| {why} | {refusal.code} | {refusal.error} | {refusal.text} |"
+        codes = f"{refusal.code} | {refusal.code_in(is_enhanced=True)} | {refusal.error}"
+        yield f"| {why} | {codes} | {refusal.text} |"
 
 
 def _samples() -> Iterator[str]:
