@@ -18,11 +18,14 @@ KILLS = int(os.environ.get("REFERRAL_LOOP_KILLS", "6"))
 
 PLACES = {
     "emr-bridge": [
+        "before_commit@group-commit",  # neither kept nor acknowledged
         "after_commit@group-commit",  # kept, and not acknowledged
+        "before_commit@interpreter",  # acknowledged, and neither announced nor read
         "before_publish@relay",  # acknowledged, and not told
         "after_publish@relay",  # told, and not marked
         "before_offset@consumer",  # handled, and the group does not know
         "after_commit@link:",  # an attempt is noted, and nothing was sent
+        "before_commit@interpreter",  # read, and nothing of it written
     ],
     "intake": [
         "after_commit@Task-",  # created, and not answered
@@ -34,6 +37,7 @@ PLACES = {
         "before_offset@consumer",
         "after_commit@fax",  # an attempt is noted, and nothing was sent
         "after_commit@webhook",
+        "after_commit@emr",  # handed over by an event, and nobody told
         "after_publish@relay",
     ],
 }

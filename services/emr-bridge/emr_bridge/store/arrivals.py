@@ -91,6 +91,8 @@ class PostgresqlArrivals:
             await connection.close()
 
     async def _add(self, rows: Sequence[NewMessage], revision: int) -> Sequence[UUID] | None:
+        if self._driver is not None and self._driver.is_closed():
+            await self.close(broken=True)  # while nothing was asked of it: nothing is lost
         if self._connection is None:
             self._connection = await self._db.connection().start()
             self._driver = (await self._connection.get_raw_connection()).driver_connection
