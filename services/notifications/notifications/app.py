@@ -31,6 +31,7 @@ from notifications.workers.clock import Timekeeper
 from notifications.workers.console import ConsoleWorker
 from notifications.workers.emr import EmrWorker
 from notifications.workers.fax import FaxForgetter, FaxSender, FaxWatcher
+from notifications.workers.flights import Bounds, Flights
 from notifications.workers.pace import Pace
 from notifications.workers.webhook import WebhookWorker
 
@@ -123,13 +124,18 @@ async def _sinch(settings: Settings, account: SinchAccount) -> AsyncGenerator[Fa
 
 async def _post_webhooks(settings: Settings, runtime: Runtime, means: Means) -> None:
     """Post without the environment's proxies: they would connect to what was never checked."""
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    room = httpx2.Limits(max_connections=settings.webhooks_at_once)
+    async with httpx2.AsyncClient(trust_env=False, limits=room) as client:
         destinations = Destinations(allow_loopback=settings.webhook_allow_loopback)
         sender = WebhookSender(
             client, destinations, settings.referral_url, settings.webhook_timeout_seconds
         )
-        step = WebhookWorker(runtime, means, sender, pace(settings)).step
-        await poll(step, wake=runtime.db.committed, every=settings.tick_seconds)
+        flights = Flights(Bounds(settings.webhooks_at_once, settings.webhooks_per_endpoint))
+        step = WebhookWorker(runtime, means, sender, pace(settings), flights=flights).step
+        try:
+            await poll(step, wake=runtime.db.committed, every=settings.tick_seconds)
+        finally:
+            await flights.abandon()
 
 
 def pace(settings: Settings) -> Pace:

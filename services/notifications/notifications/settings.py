@@ -65,6 +65,14 @@ class Settings(ServiceSettings):
         default=False, description="Development: webhooks may go to this machine, by plain http."
     )
     webhook_timeout_seconds: float = Field(default=15.0, gt=0, description="Time for one webhook.")
+    webhooks_at_once: int = Field(
+        default=50, gt=0, description="How many webhooks may wait for their answers at once."
+    )
+    webhooks_per_endpoint: int = Field(
+        default=4,
+        gt=0,
+        description="How many of these may go to one host: a slow partner holds up only itself.",
+    )
 
     tick_seconds: float = Field(
         default=1.0, gt=0, description="How often workers look without being woken."

@@ -7,11 +7,13 @@ from tests.notifications.builders import PACE, Desk, hl7_link, referral_event
 
 from common.events.notification import NoticeDelivered, PromiseKept
 from common.events.referral import PriorAuthorizationChanged, ReferralReceived
+from common.ids import new_id
 from notifications import consumers
 from notifications.handlers import keep
 from notifications.handlers.confirm import confirm
 from notifications.store import notices, tables
-from notifications.workers.claiming import take_ready
+from notifications.workers.claiming import take_ready, take_webhooks
+from notifications.workers.flights import Flights
 
 PATIENCE = 10.0
 
@@ -124,3 +126,17 @@ async def test_another_status_in_the_moment_of_a_still_pending_is_one_heartbeat(
     await still_pending_while(desk, state="pended_info")
     (beat,) = await desk.rows(tables.heartbeats)
     assert beat["event"]["state"] == "pended_info"
+
+
+async def test_two_replicas_that_look_at_once_post_each_webhook_once(desk: Desk) -> None:
+    """INVARIANT: the look promises nothing; only who claims a delivery posts it."""
+    await desk.know(channels=("webhook",), webhook_url="https://north.example/hook")
+    for _ in range(3):
+        await desk.happen(ReferralReceived, referral_id=new_id())
+    lease = PACE.lease
+    looks = (
+        take_webhooks(desk.runtime, Flights(), means=desk.means, lease=lease) for _ in range(2)
+    )
+    taken = [one.delivery["id"] for held in await asyncio.gather(*looks) for one in held]
+
+    assert len(taken) == len(set(taken)) == 3

@@ -2,6 +2,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx2
 import pytest
@@ -14,11 +15,13 @@ from common.events.clinic import FaxNumber
 from common.events.notification import DeliveryFailed, NoticeDelivered
 from common.events.people import ClinicCard
 from common.events.referral import PriorAuthorizationChanged, ReferralReceived, ReferralScheduled
+from common.ids import new_id
 from notifications.channels.destinations import Destinations
 from notifications.channels.webhook import WebhookSender
 from notifications.handlers.replay import replay_webhooks
 from notifications.store.deliveries import Request
 from notifications.workers.claiming import take_ready
+from notifications.workers.flights import Bounds, Flights
 from notifications.workers.webhook import WebhookWorker
 
 REFERRALS = "https://pharmacy.example/v1/referrals/{referral_id}"
@@ -30,11 +33,36 @@ async def receiver() -> AsyncGenerator[Receiver]:
         yield listening
 
 
+class Worker(WebhookWorker):
+    """The worker, whose steps end when every answer is there."""
+
+    async def step(self) -> bool:
+        began = await super().step()
+        await self.flights.land()
+        return began
+
+
+async def working(
+    desk: Desk, kind: type[WebhookWorker], *, patience: float = 0.3, **bounds: int
+) -> AsyncGenerator[Any]:
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        sender = WebhookSender(client, Destinations(allow_loopback=True), REFERRALS, patience)
+        flights = Flights(Bounds(**bounds))
+        yield kind(desk.runtime, desk.means, sender, PACE, draw=lambda: 0.0, flights=flights)
+        await flights.abandon()
+
+
 @pytest.fixture
 async def worker(desk: Desk) -> AsyncGenerator[WebhookWorker]:
-    async with httpx2.AsyncClient(trust_env=False) as client:
-        sender = WebhookSender(client, Destinations(allow_loopback=True), REFERRALS, 0.3)
-        yield WebhookWorker(desk.runtime, desk.means, sender, PACE, draw=lambda: 0.0)
+    async for one in working(desk, Worker):
+        yield one
+
+
+@pytest.fixture
+async def busy(desk: Desk) -> AsyncGenerator[WebhookWorker]:
+    """The worker as it runs: a step does not wait for answers."""
+    async for one in working(desk, WebhookWorker, patience=60, at_once=4, per_endpoint=2):
+        yield one
 
 
 async def received(desk: Desk, receiver: Receiver, **changes) -> None:
@@ -278,3 +306,48 @@ async def test_replay_sends_what_failed_and_is_still_open_again(
     assert begun == 1
     assert await desk.states() == [("webhook", "failed"), ("webhook", "confirmed")]
     assert ("endpoint_gone", "done") in await desk.tasks()
+
+
+async def referrals_at(desk: Desk, clinic_id: str, endpoint: Receiver, *, count: int) -> None:
+    await desk.know(clinic_id=clinic_id, channels=("webhook",), webhook_url=endpoint.url)
+    for _ in range(count):
+        await desk.happen(ReferralReceived, clinic_id=clinic_id, referral_id=new_id())
+
+
+async def test_a_stalled_endpoint_holds_up_nobody_elses_webhooks(
+    desk: Desk, receiver: Receiver, busy: WebhookWorker
+) -> None:
+    """INVARIANT: one partner never takes all the room; breaks if a step waits for what it began."""
+    async with receiving() as stalled:
+        stalled.silent = True
+        await referrals_at(desk, "north", stalled, count=5)
+        await referrals_at(desk, "south", stalled, count=5)
+        await referrals_at(desk, "lakeside", receiver, count=3)
+        while len(await desk.deliveries(clinic_id="lakeside", state="confirmed")) < 3:
+            await busy.step()
+            await asyncio.sleep(0.01)
+
+        assert len(stalled.posts) == 2, "two at a time, although two clinics share the endpoint"
+        waiting = await desk.deliveries(state="sending")
+        assert len(waiting) == 2, "what has no room is not held either"
+
+
+async def test_what_failed_on_its_way_is_told_by_the_next_step_when_the_rest_has_ended(
+    desk: Desk,
+) -> None:
+    flights, ended = Flights(), asyncio.Event()
+
+    async def fail() -> None:
+        raise RuntimeError("the database is away")
+
+    async def go_on() -> None:
+        await asyncio.sleep(0.01)
+        ended.set()
+
+    flights.launch(fail(), "a")
+    flights.launch(go_on(), "b")
+    await asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match="database"):
+        await flights.reap()
+    assert ended.is_set()
+    await flights.reap()

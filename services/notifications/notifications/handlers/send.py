@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import RowMapping
+from sqlalchemy import ColumnElement, RowMapping
 
 from common import tracing
 from common.database import Transaction
-from common.events.notification import ChannelName
 from common.sealing import Sealer
 from notifications.domain.clinic import Clinic
 from notifications.domain.delivery import DeliveryState
@@ -38,18 +37,17 @@ class Outgoing:
 
 async def begin(
     tx: Transaction,
-    channel: ChannelName,
+    ready: ColumnElement[bool],
     *,
     means: Means,
     limit: int,
     lease: timedelta,
     now: datetime,
 ) -> list[Outgoing]:
-    """Claim due deliveries and record their attempts as begun.
+    """Claim deliveries that are `ready` and record their attempts as begun.
 
     From the commit on, whoever finds such a row must take it that the attempt may have gone out.
     """
-    ready = deliveries.ready(channel, now)
     notice_ids = await deliveries.lock_notices(tx, ready, limit=limit, lease=lease, now=now)
     due = ready & deliveries.belongs_to(notice_ids)
     held = await deliveries.claim(tx, due, limit=limit, lease=lease, now=now)

@@ -15,10 +15,13 @@ from common.events.notification import ChannelName
 from common.ids import new_id
 from common.sealing import Sealer
 from notifications.domain.delivery import LIVE, DeliveryState, sources
-from notifications.store.tables import deliveries, notices
+from notifications.store.tables import clinics, deliveries, notices
 
 _S = DeliveryState
 _D = deliveries.c
+
+LONGEST_LOOK = 1000
+"""Rows of one look at what waits: more clinics than that are not told at the same moment."""
 
 UNCLAIMED = {"lease_token": None, "leased_until": None}
 
@@ -193,6 +196,21 @@ async def any_due(
     return await tx.scalar(select(_D.id).where(due, free).limit(1)) is not None
 
 
+async def to_endpoints(
+    tx: Transaction, due: ColumnElement[bool], *, each: int, lease: timedelta, now: datetime
+) -> Sequence[RowMapping]:
+    """Return what a claim could find: at most `each` of a clinic, with its URL, longest waiting first."""
+    free = claims.is_free(deliveries, lease=lease, now=now)
+    waited = (_D.next_attempt_at, _D.notice_id)
+    place = func.row_number().over(partition_by=_D.clinic_id, order_by=waited).label("place")
+    url = clinics.c.facts["webhook_url"].as_string().label("url")
+    mine = select(_D.id, url, *waited, place).join(clinics, clinics.c.id == _D.clinic_id)
+    found = mine.where(due, free).subquery("found")
+    first = select(found).where(found.c.place <= each)
+    ordered = first.order_by(found.c.next_attempt_at, found.c.notice_id).limit(LONGEST_LOOK)
+    return (await tx.execute(ordered)).mappings().all()
+
+
 async def lock_notices(
     tx: Transaction, due: ColumnElement[bool], *, limit: int, lease: timedelta, now: datetime
 ) -> Sequence[UUID]:
@@ -210,6 +228,11 @@ async def lock_notices(
 def belongs_to(notice_ids: Collection[UUID]) -> ColumnElement[bool]:
     """Return which deliveries are of these notices."""
     return _D.notice_id.in_(notice_ids)
+
+
+def is_one_of(ids: Collection[UUID]) -> ColumnElement[bool]:
+    """Return which deliveries these are."""
+    return _D.id.in_(ids)
 
 
 async def claim(

@@ -1,5 +1,7 @@
 """Look, then claim: an idle worker only reads, so that its commit does not wake all others."""
 
+from datetime import timedelta
+
 from sqlalchemy import ColumnElement, RowMapping
 
 from common.events.notification import ChannelName
@@ -8,6 +10,7 @@ from notifications.handlers import look_up, send
 from notifications.handlers.means import Means
 from notifications.handlers.send import Outgoing
 from notifications.store import deliveries
+from notifications.workers.flights import Flights, endpoint_of
 from notifications.workers.pace import Pace
 
 
@@ -16,12 +19,27 @@ async def take_ready(
 ) -> list[Outgoing]:
     """Hold and return the attempts that may leave now."""
     now = runtime.clock()
-    if not await _any(runtime, deliveries.ready(channel, now), pace):
+    ready = deliveries.ready(channel, now)
+    if not await _any(runtime, ready, pace):
         return []
     async with runtime.db.begin() as tx:
-        return await send.begin(
-            tx, channel, means=means, limit=pace.limit, lease=pace.lease, now=now
-        )
+        return await send.begin(tx, ready, means=means, limit=pace.limit, lease=pace.lease, now=now)
+
+
+async def take_webhooks(
+    runtime: Runtime, flights: Flights, *, means: Means, lease: timedelta
+) -> list[Outgoing]:
+    """Hold and return the webhooks for which there is room, in all and at their endpoint."""
+    now, each = runtime.clock(), flights.bounds.per_endpoint
+    ready = deliveries.ready("webhook", now)
+    async with runtime.db.read() as tx:
+        waiting = await deliveries.to_endpoints(tx, ready, each=each, lease=lease, now=now)
+    chosen = flights.choose((row["id"], endpoint_of(row["url"])) for row in waiting)
+    if not chosen:
+        return []
+    async with runtime.db.begin() as tx:
+        these = ready & deliveries.is_one_of(chosen)
+        return await send.begin(tx, these, means=means, limit=len(chosen), lease=lease, now=now)
 
 
 async def take_abandoned(runtime: Runtime, channel: ChannelName, *, pace: Pace) -> list[RowMapping]:

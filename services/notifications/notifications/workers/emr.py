@@ -29,12 +29,13 @@ class EmrWorker:
     async def step(self) -> bool:
         """Hand over what is due; return whether there was anything."""
         now, lease, limit = self.runtime.clock(), self.pace.lease, self.pace.limit
+        ready = deliveries.ready("emr", now)
         async with self.runtime.db.read() as tx:
-            if not await deliveries.any_due(tx, deliveries.ready("emr", now), lease=lease, now=now):
+            if not await deliveries.any_due(tx, ready, lease=lease, now=now):
                 return False
         async with self.runtime.db.begin() as tx:
             outgoing = await send.begin(
-                tx, "emr", means=self.means, limit=limit, lease=lease, now=now
+                tx, ready, means=self.means, limit=limit, lease=lease, now=now
             )
             for one in outgoing:
                 with tracing.span("hand over to emr-bridge", **trace_of(one.delivery)):

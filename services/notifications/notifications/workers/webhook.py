@@ -1,4 +1,7 @@
-"""Posts webhooks that are due. Endpoints know repeats by `webhook-id`, so an abandoned one is sent again."""
+"""Posts webhooks that are due, side by side: a slow endpoint holds up nobody else's.
+
+Endpoints know repeats by `webhook-id`, so an abandoned one is sent again.
+"""
 
 import random
 from collections.abc import Callable
@@ -16,8 +19,9 @@ from notifications.handlers import receipts
 from notifications.handlers.fail import Failure
 from notifications.handlers.means import Means
 from notifications.handlers.send import Outgoing
-from notifications.workers.claiming import take_abandoned, take_ready
-from notifications.workers.pace import Pace, retry_at, together, trace_of
+from notifications.workers.claiming import take_abandoned, take_webhooks
+from notifications.workers.flights import Flights, endpoint_of
+from notifications.workers.pace import Pace, retry_at, trace_of
 
 JITTER = 0.1
 """Up to this part is added to a wait, so that many who failed together do not come back together."""
@@ -27,19 +31,24 @@ INTERRUPTED = Failure("interrupted")
 
 @dataclass(frozen=True, slots=True)
 class WebhookWorker:
-    """Claims webhooks that are due, posts them and records the answers."""
+    """Claims webhooks that are due, posts them and records the answers; one per process."""
 
     runtime: Runtime
     means: Means
     sender: WebhookSender
     pace: Pace = field(default_factory=Pace)
     draw: Callable[[], float] = random.random
+    flights: Flights = field(default_factory=Flights)
 
     async def step(self) -> bool:
-        """Post what is due; return whether there was anything."""
+        """Begin to post what is due, without waiting for answers; return whether there was anything."""
+        await self.flights.reap()
         await self._recover()
-        outgoing = await take_ready(self.runtime, "webhook", means=self.means, pace=self.pace)
-        await together(self._send(one) for one in outgoing)
+        outgoing = await take_webhooks(
+            self.runtime, self.flights, means=self.means, lease=self.pace.lease
+        )
+        for one in outgoing:
+            self.flights.launch(self._send(one), endpoint_of(one.parcel.destination))
         return bool(outgoing)
 
     async def _recover(self) -> None:
