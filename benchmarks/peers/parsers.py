@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
+from itertools import cycle
 from pathlib import Path
 
 import hl7
@@ -17,6 +18,10 @@ from emr_bridge.formats.hl7v2.reader import read
 
 LEAST = 3
 """Messages, however slow."""
+
+PLACE = "@CONTROL-ID@"
+DIFFERENT = 5_000
+"""Control ids: so many that nobody remembers them all."""
 
 
 def ours(message: bytes) -> object:
@@ -55,14 +60,14 @@ PARSERS: Mapping[str, Callable[[bytes], object]] = {
 
 
 def main(name: str, file: str, seconds: float) -> None:
-    """Parse the same message again and again."""
-    text = Path(file).read_text().replace("@CONTROL-ID@", "000000000000000001")
-    message = text.replace("\n", "\r").encode()
+    """Parse messages that differ as those of one sender do, again and again."""
+    text = Path(file).read_text().replace("\n", "\r")
+    messages = cycle([text.replace(PLACE, f"{n:018d}").encode() for n in range(DIFFERENT)])
     parse = PARSERS[name]
-    parse(message)
+    parse(next(messages))
     count, began = 0, time.process_time()
     while count < LEAST or time.process_time() < began + seconds:
-        parse(message)
+        parse(next(messages))
         count += 1
     print(json.dumps({"rate": count / (time.process_time() - began)}))
 
