@@ -11,7 +11,7 @@ from tests.emr_bridge.sending import ask, go, linked, sender_for, states, steppi
 from common.events.emr import MessageDelivered
 from common.events.referral import Appointment
 from emr_bridge.api import create
-from emr_bridge.store import audit, gauges
+from emr_bridge.store import audit, gauges, links
 from simulators.emr import EmrServer, accept, reject, slow
 
 WHO = {"X-Actor": "ops:r.smith", "X-Reason": "to mend it"}
@@ -297,3 +297,25 @@ async def test_metrics_tell_how_each_link_is(runtime, client, parked):
         "referral_link_oldest_seconds": 0,
         "referral_link_parked": 1,
     }
+
+
+async def test_a_parked_booking_is_replayed_by_itself(runtime, emr, sender, client):
+    await linked(runtime, emr)
+    await emr.follow(accept(), reject("AR", error="101"))
+    booked = Appointment(id=uuid4(), kind="delivery", starts_at=runtime.clock())
+    await ask(runtime, notice="referral_scheduled", appointment=booked)
+    await go(sender)
+    (item,) = (await client.get("/v1/outbound", params={"state": "parked"})).json()["items"]
+    assert (item["part"], item["message_type"]) == ("appointment", "SIU^S12")
+    await decide(client, item, "replay")
+    await go(sender)
+    assert await states(runtime) == ["delivered", "delivered"]
+    assert len(await events(runtime)) == 1
+
+
+async def test_nothing_is_edited_for_a_link_that_the_clinic_took_away(runtime, client, parked):
+    text = await raw_of(client, parked)
+    async with runtime.db.begin() as tx:
+        await links.replace(tx, CLINIC, [])
+    answer = await decide(client, parked, "edit", WHY | {"message": text})
+    assert answer.status_code == 409

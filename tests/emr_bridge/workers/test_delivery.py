@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 from tests.emr_bridge.builders import CLINIC, events, rows_of, until
 from tests.emr_bridge.sending import (
     ask,
@@ -202,14 +203,20 @@ async def test_where_it_is_asked_for_the_application_decides_after_the_commit(
     await emr.follow(commit_then(code, seconds=0.1, error="101"))
     await ask(runtime)
     await go(sender)
-    assert await states(runtime) == ["committed"]
-    assert await events(runtime) == []
-    await until(lambda: len(emr.received[0].answers) == 2)
-    await until(lambda: sender._answers)
-    await sender.idle()
+    await heard(runtime, emr, sender)
     assert await states(runtime) == [state]
     (event,) = await events(runtime)
     assert (getattr(event, "acknowledgement", None) or event.code) == told
+
+
+async def heard(runtime, emr, sender):
+    """Wait until the application's answer to the first message is recorded."""
+    await until(lambda: len(emr.received[0].answers) == 2)
+    for _ in range(1000):
+        await sender.idle()
+        if (await one_row(runtime))["state"] not in ("committed", "sending"):
+            return
+        await asyncio.sleep(0.01)
 
 
 async def test_an_aa_in_the_same_breath_as_the_ca_is_not_lost(runtime, emr, sender):
@@ -218,9 +225,7 @@ async def test_an_aa_in_the_same_breath_as_the_ca_is_not_lost(runtime, emr, send
     await emr.follow(commit_then("AA"))
     await ask(runtime)
     await go(sender)
-    await until(lambda: len(emr.received[0].answers) == 2)
-    await asyncio.sleep(0.05)
-    await sender.idle()
+    await heard(runtime, emr, sender)
     (event,) = await events(runtime)
     assert event.acknowledgement == "AA"
 
@@ -383,3 +388,30 @@ async def test_the_clinics_appointments_stay_out_where_the_link_files_none(runti
     await go(sender)
     assert [row["part"] for row in await rows_of(runtime, outbound)] == ["report"]
     assert CLINIC in (await one_row(runtime))["link_id"]
+
+
+async def test_an_answer_that_cannot_be_recorded_leaves_the_message_to_its_deadline(
+    runtime, emr, sender, clock
+):
+    await linked(runtime, emr, dialect=STRICT)
+    await emr.follow(accept("CA"))
+    await ask(runtime)
+    await go(sender)
+    async with runtime.db.begin() as tx:
+        await tx.execute(text("ALTER TABLE outbox RENAME TO lost"))
+    sender._hear((await one_row(runtime))["link_id"], says(emr.received[0]))
+    await sender.idle()
+    assert await states(runtime) == ["committed"]
+    async with runtime.db.begin() as tx:
+        await tx.execute(text("ALTER TABLE lost RENAME TO outbox"))
+    await go(sender, clock=clock, after=timedelta(minutes=10))
+    assert await states(runtime) == ["parked"]
+
+
+async def test_what_is_no_answer_at_all_is_passed_over(runtime, emr, sender):
+    await linked(runtime, emr)
+    await ask(runtime)
+    await go(sender)
+    sender._hear((await one_row(runtime))["link_id"], b"hello")
+    await sender.idle()
+    assert await states(runtime) == ["delivered"]

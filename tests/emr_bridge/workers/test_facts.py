@@ -150,3 +150,30 @@ async def test_a_social_security_number_is_neither_submitted_nor_kept_to_be_echo
     context = interpret.correlation_context(row["message_id"])
     assert [one.value for one in submission.patient.identifiers] == ["77"]
     assert runtime.sealer.unseal_bytes(row["patient_ids"], context) == b"77^^^NORTH^MR"
+
+
+async def test_a_message_that_says_more_than_a_record_takes_is_given_to_a_person(runtime):
+    """INVARIANT: no fact is larger than the log takes; one that is would stop the relay."""
+    await with_link(runtime)
+    many = "".join(f"DG1|{n}||C{n}^{'ZZTEST ' * 30}^I10\r" for n in range(4000))
+    await arrive(runtime, referral() + many.encode())
+    (event,) = await all_read(runtime)
+    (row,) = await rows_of(runtime, messages)
+    assert isinstance(event, emr.ReviewRequested)
+    assert (event.reason, row["reason"]) == ("says_too_much", "says_too_much")
+    assert "ZZTEST" not in event.model_dump_json()
+
+
+async def test_what_stands_in_the_clear_is_cut_to_numbers_and_codes(runtime):
+    await with_link(runtime)
+    number = "9" * 500
+    said = f"ORC|SC|{number}|||Somebody ZZTEST said so\r".encode()
+    await arrive(runtime, referral().replace(b"REF^I12^REF_I12", b"OSU^O51") + said)
+    sch = f"SCH||{number}" + "|" * 23 + "seen by ZZTEST yesterday|" + number + "\r"
+    await arrive(runtime, referral("M-2").replace(b"REF^I12^REF_I12", b"SIU^S12") + sch.encode())
+    status, appointment = await all_read(runtime)
+    assert status.status is None
+    assert len(appointment.appointment_id) == 200
+    assert [len(one) for one in appointment.order_numbers] == [200]
+    assert appointment.status is None
+    assert "ZZTEST" not in appointment.model_dump_json(exclude={"sealed"})

@@ -302,3 +302,15 @@ async def test_a_door_without_a_quiet_moment_does_not_stop_the_reading(runtime):
             await asyncio.sleep(0.01)
     reading.cancel()
     await asyncio.wait([reading])
+
+
+async def test_a_reading_that_the_database_never_takes_is_a_persons_and_holds_up_nobody(runtime):
+    """INVARIANT: no message stops the queue; PostgreSQL takes no NUL, and here is one in a number."""
+    await with_link(runtime)
+    await arrive(runtime, referral("M-1"), referral("M-2", number="RF\x00-2"), referral("M-3"))
+    read = [event for event in await all_read(runtime) if not isinstance(event, MessageReceived)]
+    kinds = [type(event) for event in read]
+    strange = ReferralSubmitted if runtime.db.is_sqlite else ReviewRequested
+    assert kinds == [ReferralSubmitted, strange, ReferralSubmitted]
+    announced = [one for one in await events(runtime) if isinstance(one, MessageReceived)]
+    assert [one.control_id for one in announced] == ["M-1", "M-2", "M-3"]

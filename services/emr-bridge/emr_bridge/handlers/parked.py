@@ -50,8 +50,6 @@ async def edit(
     Refused unless it is the same kind of message from and to the same, with all that it must have.
     """
     row = await _parked(tx, outbound_id)
-    if row["message"] is None:
-        raise Conflict("the message was never built, so there is nothing to edit")
     before = sealer.unseal_bytes(row["message"], seal_context(row["id"]))
     link = await links.sendable(tx, row["link_id"])
     if link is None:

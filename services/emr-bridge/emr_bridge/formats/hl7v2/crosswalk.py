@@ -26,11 +26,6 @@ class Row:
     codes: Mapping[str, str]
     verified_by: str
 
-    @property
-    def trigger(self) -> str:
-        """MSH-9.2."""
-        return self.message.split("^")[1]
-
 
 def _rri(milestone: str, trigger: str, status: str, verified_by: str = UNVERIFIED) -> Row:
     return Row(milestone, "rri", f"RRI^{trigger}^RRI_I12", {"RF1-1": status}, verified_by)
