@@ -44,6 +44,12 @@ from emr_bridge.formats.hl7v2.interpret.reading import (
     StatusTold,
 )
 
+LARGEST_FACT = 900_000
+"""What a record takes (a megabyte), less its envelope. Who says more is given to a person."""
+
+LONGEST_NUMBER, LONGEST_CODE, MOST_NUMBERS = 200, 20, 20
+"""What a sender may write in the clear: its own numbers and codes, cut to what such things are."""
+
 PART_BYTES = 384 * 1024
 """Of a document in one event: sealed and encoded twice it stays below a record's megabyte."""
 
@@ -70,7 +76,7 @@ def facts(read: Read, reading: Reading, *, sealer: Sealer, now: datetime) -> lis
         "clinic_id": read.clinic_id,
     }
     if isinstance(reading, CancellationAsked):
-        return [CancellationSubmitted(**about, external_id=reading.external_id)]
+        return [CancellationSubmitted(**about, external_id=reading.external_id[:LONGEST_NUMBER])]
     about["message_type"] = read.message_type
     if isinstance(reading, Doubtful):
         return [ReviewRequested(**about, reason=reading.reason)]
@@ -82,8 +88,17 @@ def facts(read: Read, reading: Reading, *, sealer: Sealer, now: datetime) -> lis
         "papers": tuple(_paper(*one) for one in enumerate(found.documents, start=1)),
     }
     fact, person = _fact(read, reading, about)
-    parts = _parts(read, found, sealer=sealer, now=now)
-    return [*parts, _sealed(fact, person, sealer) if person else fact]
+    fact = _sealed(fact, person, sealer) if person else fact
+    if _size(fact) > LARGEST_FACT:
+        known = {name: about[name] for name in ReviewRequested.model_fields if name in about}
+        return [ReviewRequested(**known, reason="says_too_much")]
+    return [*_parts(read, found, sealer=sealer, now=now), fact]
+
+
+def _size(fact: EmrEvent) -> int:
+    """Return about how much an event takes in a record: a message of 16 MiB may say as much."""
+    clear = fact.model_dump_json(exclude={"sealed"})
+    return len(clear) + (len(fact.sealed.ciphertext) if fact.sealed else 0)
 
 
 def _fact(read: Read, reading: Reading, about: dict[str, Any]) -> tuple[EmrEvent, BaseModel | None]:
@@ -103,17 +118,33 @@ def _fact(read: Read, reading: Reading, about: dict[str, Any]) -> tuple[EmrEvent
         case AppointmentSaid():
             return _appointment(reading, about), reading.visit
         case StatusTold():
-            said = {"control": reading.control, "status": reading.status}
-            return OrderStatusTold(**about, external_id=reading.external_id, **said), None
+            said = {"control": _code(reading.control) or "", "status": _code(reading.status)}
+            number = reading.external_id[:LONGEST_NUMBER]
+            return OrderStatusTold(**about, external_id=number, **said), None
         case StatusAsked():
-            return StatusRequested(**about, external_id=reading.external_id), None
+            number = reading.external_id[:LONGEST_NUMBER]
+            return StatusRequested(**about, external_id=number), None
         case _:
             raise AssertionError("cancellations and doubts have no content")
 
 
 def _appointment(reading: AppointmentSaid, about: dict[str, Any]) -> AppointmentTold:
-    names = ("change", "order_numbers", "appointment_id", "starts", "ends", "status")
-    return AppointmentTold(**about, **{name: getattr(reading, name) for name in names})
+    numbers = tuple(number[:LONGEST_NUMBER] for number in reading.order_numbers[:MOST_NUMBERS])
+    own = reading.appointment_id
+    return AppointmentTold(
+        **about,
+        change=reading.change,
+        order_numbers=numbers,
+        appointment_id=own[:LONGEST_NUMBER] if own else None,
+        starts=reading.starts,
+        ends=reading.ends,
+        status=_code(reading.status),
+    )
+
+
+def _code(said: str | None) -> str | None:
+    """Return a code as sent; words are no code, and may name somebody."""
+    return said if said and len(said) <= LONGEST_CODE and " " not in said else None
 
 
 def _of_clinic(submission: Submission, read: Read) -> Submission:
