@@ -29,7 +29,10 @@ class WallClock:
     by: Path
 
     def put(self, by: timedelta) -> None:
-        self.by.write_text(str(by.total_seconds()))
+        """Write it at once: who reads meanwhile finds the one or the other."""
+        draft = self.by.with_suffix(".new")
+        draft.write_text(str(by.total_seconds()))
+        draft.replace(self.by)
 
     @contextlib.asynccontextmanager
     async def hurrying(self) -> AsyncGenerator[None]:

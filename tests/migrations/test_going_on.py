@@ -96,7 +96,9 @@ async def test_what_an_older_version_left_to_do_is_done_by_the_new_one(databases
 
 def later(by: Path, *, minutes: float) -> None:
     """Put the system's clock on."""
-    by.write_text(str(float(by.read_text()) + timedelta(minutes=minutes).total_seconds()))
+    draft = by.with_suffix(".new")
+    draft.write_text(str(float(by.read_text()) + timedelta(minutes=minutes).total_seconds()))
+    draft.replace(by)  # at once: who reads meanwhile finds the one or the other
 
 
 async def nothing_left(opened: Databases, by: Path) -> bool:
