@@ -2,14 +2,22 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import structlog
+from sqlalchemy.exc import DBAPIError
 
 from common.database import Transaction
 from common.service import Runtime
+from common.verdicts import is_momentary, is_outage
 from common.worker import poll
+from emr_bridge.formats.hl7v2.interpret.reading import Doubtful
 from emr_bridge.handlers import interpret, marks, reply
 from emr_bridge.handlers.interpret import Understood, Waiting
 from emr_bridge.handlers.marks import Marks
 from emr_bridge.store import messages
+
+log = structlog.get_logger()
 
 INTERVAL_SECONDS = 1.0
 """How often a loop looks without being woken."""
@@ -63,12 +71,34 @@ async def interpret_next(runtime: Runtime) -> bool:
         if not found:
             return False
         understood, numbers = await asyncio.to_thread(_understand, found)
-        now, sealer = runtime.clock(), runtime.sealer
+        if not await _written(runtime, understood, numbers):
+            for one in understood:
+                await _write_alone(runtime, one)
+    return True
+
+
+async def _written(runtime: Runtime, understood: Sequence[Understood], numbers: Marks) -> bool:
+    """Record readings in one transaction; False where the database takes one of them never."""
+    now, sealer = runtime.clock(), runtime.sealer
+    try:
         async with runtime.db.begin() as tx:
             await interpret.record(tx, understood, sealer=sealer, now=now)
             await marks.note(tx, numbers, sealer=sealer)
-            await reply.owe(tx, found, sealer=sealer, now=now)
+            await reply.owe(tx, [one.message for one in understood], sealer=sealer, now=now)
+    except DBAPIError as error:
+        if is_outage(error) or is_momentary(error):
+            raise
+        log.warning("readings_not_recorded", count=len(understood), exc_info=error)
+        return False
     return True
+
+
+async def _write_alone(runtime: Runtime, one: Understood) -> None:
+    """Record one reading; what cannot be recorded as it was read is a person's, and holds up nobody."""
+    numbers = await asyncio.to_thread(marks.read_marks, [one.message])
+    if not await _written(runtime, [one], numbers):
+        doubtful = replace(one, reading=Doubtful("interpretation_failed"), repairs=())
+        await _written(runtime, [doubtful], marks.read_marks([]))
 
 
 async def _turn(tx: Transaction) -> None:
