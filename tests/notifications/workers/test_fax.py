@@ -1,8 +1,9 @@
 """Crash points and lost answers: a worker is abandoned, its lease runs out, another goes on."""
 
 from datetime import timedelta
+from uuid import UUID
 
-from tests.notifications.builders import PACE, Desk
+from tests.notifications.builders import PACE, Desk, hl7_link
 
 from common.events.notification import DeliveryFailed, NoticeDelivered
 from common.events.referral import ReferralReceived, ReferralScheduled
@@ -277,3 +278,32 @@ async def test_an_idle_worker_writes_nothing_so_it_wakes_nobody(desk: Desk) -> N
     assert not await desk.hand_to_emr()
     assert not await desk.look_at_clock()
     assert woken == []
+
+
+async def test_a_page_that_cannot_be_laid_out_is_its_own_failure_and_the_next_channel_goes(
+    desk: Desk,
+) -> None:
+    await desk.know(channels=("fax", "emr"), hl7_links=(hl7_link(),), name="ZZTEST " * 5000)
+    await desk.happen(ReferralReceived)
+    await desk.send_faxes()
+
+    assert await desk.states() == [("fax", "failed"), ("emr", "queued")]
+    assert desk.gateway.sent == desk.gateway.looked_up == []
+    (failed,) = await desk.published(DeliveryFailed)
+    assert (failed.reason_class, failed.failure_code) == ("unprintable", "LayoutError")
+    assert failed.next_channel == "emr"
+    assert await desk.tasks() == [("unprintable", "open")]
+    (notice,) = await desk.rows(tables.notices)
+    (task,) = await desk.rows(tables.tasks)
+    assert task["notice_id"] == notice["id"]
+
+
+async def test_a_page_that_cannot_be_laid_out_holds_up_no_other_fax(desk: Desk) -> None:
+    await desk.know(name="ZZTEST " * 5000)
+    await desk.happen(ReferralReceived)
+    await desk.know(clinic_id="northside")
+    await desk.happen(ReferralReceived, clinic_id="northside", referral_id=UUID(int=2))
+    await desk.send_faxes()
+
+    assert sorted(await desk.states()) == [("fax", "failed"), ("fax", "submitted")]
+    assert ("channels_exhausted", "open") in await desk.tasks()

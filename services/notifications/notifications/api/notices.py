@@ -9,9 +9,12 @@ from sqlalchemy import RowMapping
 
 from common.database import Transaction
 from common.dependencies import Now, Read
+from common.errors import Conflict
+from common.http import PROBLEMS
 from notifications.api.given import GivenDep, Reader
 from notifications.api.refusals import refusals
 from notifications.api.schemas import Content, Notice
+from notifications.channels.fax.page import Unprintable
 from notifications.channels.letterhead import page_of
 from notifications.domain.parcel import Parcel
 from notifications.handlers.means import Means
@@ -50,16 +53,22 @@ async def read_content(notice_id: UUID, tx: Read, given: GivenDep, actor: Reader
     "/{notice_id}/page.pdf",
     summary="See a notice as the page that is faxed (patient data)",
     response_class=Response,
-    responses={200: {"content": {"application/pdf": {}}, "description": "The page"}},
+    responses={
+        200: {"content": {"application/pdf": {}}, "description": "The page"},
+        409: PROBLEMS[409],
+    },
 )
 async def see_page(
     notice_id: UUID, tx: Read, given: GivenDep, now: Now, actor: Reader = None
 ) -> Response:
-    """Lay the notice out as it would be faxed now. Who saw it is logged."""
+    """Lay the notice out as it would be faxed now; 409 when it cannot be. Who saw it is logged."""
     row = await notices.get(tx, notice_id)
     log.info("notice_read", notice_id=str(notice_id), actor=actor, kind="page")
     parcel = await _preview(tx, row, means=given.means)
-    page = await asyncio.to_thread(page_of, parcel, given.letterhead, now=now)
+    try:
+        page = await asyncio.to_thread(page_of, parcel, given.letterhead, now=now)
+    except Unprintable as error:
+        raise Conflict(f"this notice cannot be laid out as a page ({error.code})") from error
     return Response(page.pdf, media_type="application/pdf")
 
 

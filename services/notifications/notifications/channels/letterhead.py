@@ -21,7 +21,7 @@ class Letterhead:
 
 
 def page_of(parcel: Parcel, letterhead: Letterhead, *, now: datetime) -> FaxDocument:
-    """Lay a notice out as the page that would be faxed at this moment."""
+    """Lay a notice out as the page that would be faxed at this moment. Raises Unprintable."""
     return render(
         parcel.letter.notice,
         to_number=parcel.destination,

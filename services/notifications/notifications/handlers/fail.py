@@ -23,6 +23,8 @@ BAD_NUMBER = "bad_number"
 GONE = "gone"
 ACCOUNT = "account"
 """The gateway refuses us, not the fax: no credit, or credentials that it does not take."""
+UNPRINTABLE = "unprintable"
+"""Our page cannot be laid out: nothing was sent, and the number and the gateway are not to blame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,8 @@ async def give_up(
 async def _stop_using(tx: Transaction, row: RowMapping, *, now: datetime) -> None:
     """Quarantine a wrong number, disable a gone endpoint, before another notice goes there.
 
-    A fax account that is refused concerns every clinic: operations are asked, once.
+    A fax account that is refused concerns every clinic: operations are asked, once. A page that
+    cannot be laid out is looked at, though the clinic may hear of it by another channel.
     """
     about = {"clinic_id": row["clinic_id"], "delivery_id": row["id"]}
     key = f"{row['clinic_id']}:{row['destination']}"[:200]
@@ -128,6 +131,9 @@ async def _stop_using(tx: Transaction, row: RowMapping, *, now: datetime) -> Non
         await tasks.add(tx, TaskKind.ENDPOINT_GONE, key, now=now, **about)
     if row["reason"] == ACCOUNT:
         await tasks.add(tx, TaskKind.FAX_ACCOUNT, row["channel"], now=now, **about)
+    if row["reason"] == UNPRINTABLE:
+        page = {"referral_id": row["referral_id"], "notice_id": row["notice_id"]}
+        await tasks.add(tx, TaskKind.UNPRINTABLE, str(row["notice_id"]), now=now, **about, **page)
 
 
 async def _go_on(

@@ -26,6 +26,7 @@ class TaskKind(StrEnum):
     BAD_NUMBER = "bad_number"
     ENDPOINT_GONE = "endpoint_gone"
     FAX_ACCOUNT = "fax_account"
+    UNPRINTABLE = "unprintable"
     UNKNOWN_CLINIC = "unknown_clinic"
 
 

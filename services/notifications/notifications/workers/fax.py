@@ -14,11 +14,12 @@ from common import metrics, tracing
 from common.clock import utc_now
 from common.service import Runtime
 from common.tracing import Kind, Span
+from notifications.channels.fax.page import Unprintable
 from notifications.channels.fax.retry import next_attempt
 from notifications.channels.letterhead import Letterhead, page_of
 from notifications.domain.delivery import DeliveryState
 from notifications.handlers import receipts
-from notifications.handlers.fail import Failure
+from notifications.handlers.fail import UNPRINTABLE, Failure
 from notifications.handlers.means import Means
 from notifications.handlers.send import Outgoing
 from notifications.ports import (
@@ -71,7 +72,12 @@ class FaxSender:
     async def _send(self, outgoing: Outgoing) -> None:
         about = trace_of(outgoing.delivery)
         with tracing.span("submit fax", kind=Kind.CLIENT, **about) as span:
-            answer = await self.gateway.submit(await self._fax(outgoing))
+            try:
+                fax = await self._fax(outgoing)
+            except Unprintable as error:
+                await self._give_up(outgoing.delivery, Failure(UNPRINTABLE, error.code))
+                return
+            answer = await self.gateway.submit(fax)
             span.note(outcome=type(answer).__name__.lower())
             metrics.delivery_attempts.labels("fax", type(answer).__name__.lower()).inc()
             await self._record(outgoing.delivery, answer)
@@ -88,6 +94,14 @@ class FaxSender:
             page_count=page.pages,
             header=self.letterhead.header(parcel.letter.notice.referral_code),
         )
+
+    async def _give_up(self, held: RowMapping, failure: Failure) -> None:
+        """Nothing has left, and another attempt would end in the same way."""
+        metrics.delivery_attempts.labels("fax", failure.reason).inc()
+        log.error("fax_page_unprintable", delivery_id=str(held["id"]), code=failure.code)
+        now = self.runtime.clock()
+        async with self.runtime.db.begin() as tx:
+            await receipts.failed(tx, held, failure, again_at=None, means=self.means, now=now)
 
     async def _record(self, held: RowMapping, answer: Submitted | Refused | Unknown) -> None:
         now = self.runtime.clock()

@@ -49,6 +49,15 @@ class FaxDocument:
     pages: int
 
 
+class Unprintable(Exception):
+    """A notice that cannot be laid out: it fails in the same way each time. `code` names the fault."""
+
+    def __init__(self, code: str) -> None:
+        """Name the fault; never the words that could not be laid out."""
+        super().__init__(code)
+        self.code = code
+
+
 def render(
     notice: Notice,
     *,
@@ -62,7 +71,7 @@ def render(
     """Lay a notice out; numbers are E.164, `time_zone` is the clinic's.
 
     The same input gives the same bytes. What does not fit goes on to further pages, each with the
-    reference and its number.
+    reference and its number. Raises Unprintable.
     """
     face.load()
     envelope = Envelope(
@@ -94,7 +103,11 @@ def _build(
     frame = Frame(SIDE, BOTTOM, WIDTH, LETTER[1] - TOP - BOTTOM, 0, 0, 0, 0)
     foot = partial(_footer, notice.referral_code, envelope, pages)
     document.addPageTemplates(PageTemplate(frames=[frame], onPage=foot))
-    document.build(_story(notice, envelope, as_of=as_of, reply_fax=reply_fax, pages=pages))
+    try:
+        document.build(_story(notice, envelope, as_of=as_of, reply_fax=reply_fax, pages=pages))
+    except Exception as error:  # noqa: BLE001 - the library raises whatever the words lead it into
+        # Its message quotes the page.
+        raise Unprintable(type(error).__name__) from None
     return FaxDocument(out.getvalue(), document.page)
 
 
