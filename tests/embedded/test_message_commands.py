@@ -1,0 +1,57 @@
+"""Messages by command: searched by their marks, read as a sheet, written to a file with a reason."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.embedded.conftest import until
+
+SAMPLE = Path(__file__).parents[1] / "samples" / "hl7" / "ref_i12.hl7"
+WHY = ("--reason", "ZZTEST asked for it")
+
+
+@pytest.fixture(scope="module")
+def message(running):
+    """One that is refused, and kept all the same: it becomes nothing that others would find."""
+    to = f"127.0.0.1:{running.mllp_port}"
+    changes = ("--set", "MSH-10=ZZ-READ-1", "--set", "MSH-9.2=I99")
+    sent = running.run("hl7", "send", str(SAMPLE), "--to", to, *changes, "--json")
+    assert json.loads(sent.stdout)[0]["errors"] == ["201"]
+    (found,) = running.told("messages", "list", "--control-id", "ZZ-READ-1")
+    return found
+
+
+def test_a_message_is_found_by_the_placers_and_by_the_patients_number(running, message):
+    until(lambda: running.told("messages", "show", message["id"])["patient_hashes"])
+    for words in (
+        ("--placer", "RF1-7710"),
+        ("--patient", "77"),
+        ("--patient", "77", "--type", "REF^I99", "--direction", "received"),
+        ("--since", "2020-01-01T00:00:00Z", "--control-id", "ZZ-READ-1"),
+    ):
+        found = running.told("messages", "list", *words)
+        assert message["id"] in {one["id"] for one in found}, words
+    assert running.told("messages", "list", "--placer", "nothing has this") == []
+    both = running.run("messages", "list", "--placer", "1", "--patient", "2")
+    assert both.exit_code == 2
+
+
+def test_a_message_is_read_field_by_field_masked_unless_there_is_a_reason(running, message):
+    masked = running.run("messages", "read", message["id"])
+    assert (masked.exit_code, "ZZTEST" in masked.stdout) == (0, False)
+    assert "Patient name" in masked.stdout
+    assert running.run("messages", "read", message["id"], "--reveal").exit_code == 1
+    shown = running.run("messages", "read", message["id"], "--reveal", *WHY)
+    assert "ZZTEST" in shown.stdout
+    assert running.told("messages", "read", message["id"])["revealed"] is False
+
+
+def test_a_message_is_written_to_a_file_that_is_its_readers_alone(running, message, tmp_path):
+    file = tmp_path / "message.hl7"
+    told = running.told("messages", "raw", message["id"], "--to", str(file), *WHY)
+    assert told["file"] == str(file)
+    assert file.stat().st_mode & 0o077 == 0
+    assert file.read_bytes().startswith(b"MSH|")
+    assert b"ZZ-READ-1" in file.read_bytes()
+    gone = running.run("messages", "raw", "0" * 32, "--to", str(file), *WHY)
+    assert gone.exit_code == 1
