@@ -25,10 +25,9 @@ PLACES = {
         "after_publish@relay",  # told, and not marked
         "before_offset@consumer",  # handled, and the group does not know
         "after_commit@link:",  # an attempt is noted, and nothing was sent
-        "before_commit@interpreter",  # read, and nothing of it written
     ],
     "intake": [
-        "after_commit@Task-",  # created, and not answered
+        "after_commit@group-commit",  # created, and not answered
         "before_commit@consumer",  # handled, and rolled back
         "before_offset@consumer",
         "after_publish@relay",
