@@ -94,6 +94,10 @@ async def test_a_cancellation_that_the_clinic_asked_for_is_told_as_its_confirmat
     kinds = [read(one.message).first("MSH").field(9) for one in emr.received]
     assert kinds == ["RRI^I12^RRI_I12", "RRI^I14^RRI_I12"]
     assert not sent(emr).all("MSA")
+    await linked(runtime, emr, dialect={"profile": "oru"})
+    await ask(runtime, notice="referral_cancelled")
+    await go(sender)
+    assert sent(emr).all("OBX")[1].text(5) == "cancellation_confirmed"
 
 
 async def test_an_order_is_answered_by_osu_and_by_oru_where_there_was_none(runtime, emr, sender):

@@ -165,9 +165,12 @@ async def _with_echo(
 async def _original(
     tx: Transaction, row: RowMapping, link: Link, sealer: Sealer
 ) -> Original | None:
-    """Return the message that the referral came by, where the profile answers it."""
+    """Return the message that the referral came by; its bytes only where the profile answers it."""
     found = await sources.of_referral(tx, row["referral_id"])
-    if found is None or link.dialect.profile not in sources.ANSWERING:
+    if found is None:
         return None
-    raw = sealer.unseal_bytes(found["raw"], received_context(found["id"]))
+    raw = b""
+    if link.dialect.profile in sources.ANSWERING:
+        sealed = await sources.sealed_bytes(tx, found["id"])
+        raw = sealer.unseal_bytes(sealed, received_context(found["id"]))
     return Original(raw, link.charset, cancel_asked=found["cancel_asked"])
