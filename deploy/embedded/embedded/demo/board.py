@@ -63,7 +63,7 @@ async def updates(desk: Desk) -> list[Update]:
     found = []
     for notice_id, rows in by_notice.items():
         notice = await desk.read(f"/notifications/v1/notices/{notice_id}")
-        content = await desk.read(f"/notifications/v1/notices/{notice_id}/content")
+        content = await desk.read(f"/notifications/v1/notices/{notice_id}/content", by="demo:board")
         told = promises.get(notice_id)
         found.append(Update(notice, content["title"], tuple(rows), told))
     return sorted(found, key=lambda update: update.notice["happened_at"])

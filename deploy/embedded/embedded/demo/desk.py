@@ -68,9 +68,9 @@ class Desk:
             await asyncio.sleep(0.1)
         raise StoryBroken(f"order {order_number} did not become a referral")
 
-    async def read(self, path: str) -> Json:
-        """Read anything."""
-        return await self._send("GET", path)
+    async def read(self, path: str, *, by: str | None = None) -> Json:
+        """Read anything; patient data only under a name."""
+        return await self._send("GET", path, headers={"X-Actor": by} if by else None)
 
     async def _send(
         self,

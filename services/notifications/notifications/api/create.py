@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from common.http import create_api
 from common.service import Runtime
-from notifications.api import deliveries, notices, promises, receipts, tasks, webhooks
+from notifications.api import audit, deliveries, notices, promises, receipts, tasks, webhooks
 from notifications.api.given import Given
 
 DESCRIPTION = """
@@ -12,7 +12,7 @@ What clinics were promised, what they are told, by which channel, and whether it
 
 `confirmed` means that the far side said so: a fax gateway that all pages were delivered, an EMR
 by its acknowledgement, a webhook endpoint by 2xx. Lists hold ids, codes and times; patient data is
-only in a notice's `content` and `page.pdf`.
+only in a notice's `content` and `page.pdf`: these need `X-Actor`, and `/v1/audit` keeps each look.
 """
 
 
@@ -25,6 +25,6 @@ def api(runtime: Runtime, given: Given) -> FastAPI:
         runtime=runtime,
     )
     app.state.given = given
-    for part in (deliveries, promises, tasks, notices, webhooks, receipts):
+    for part in (deliveries, promises, tasks, notices, webhooks, receipts, audit):
         app.include_router(part.router)
     return app

@@ -8,6 +8,7 @@ from fastapi import Depends, Header, Request
 
 from notifications.channels.letterhead import Letterhead
 from notifications.handlers.means import Means
+from notifications.store.audit import Looker
 
 ReadCallback = Callable[[Mapping[str, str], bytes], str | None]
 """Reads from headers and body which of the gateway's faxes a callback is about."""
@@ -40,7 +41,23 @@ _WHO = Header(
 )
 
 Actor = Annotated[str, _WHO]
-"""Who changes something: never without a name."""
+"""Who changes something or reads patient data: never without a name."""
 
-Reader = Annotated[str | None, _WHO]
-"""Who reads patient data."""
+Reason = Annotated[
+    str | None,
+    Header(
+        alias="X-Reason",
+        min_length=3,
+        max_length=500,
+        description="Why patient data are read; kept, sealed, in the audit.",
+        examples=["the clinic says that its page never came"],
+    ),
+]
+
+
+def looker(request: Request, actor: Actor, reason: Reason = None) -> Looker:
+    """Return who reads patient data."""
+    return Looker(actor, reason, request.client.host if request.client else None)
+
+
+LookerDep = Annotated[Looker, Depends(looker)]

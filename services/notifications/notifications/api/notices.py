@@ -1,27 +1,20 @@
-"""Notices: what clinics are told. Only `/content` and `/page.pdf` hold patient data."""
+"""Notices: what clinics are told. Only `/content` and `/page.pdf` hold patient data; each look is noted."""
 
 import asyncio
 from uuid import UUID
 
-import structlog
 from fastapi import APIRouter, Response
-from sqlalchemy import RowMapping
 
-from common.database import Transaction
-from common.dependencies import Now, Read
+from common.dependencies import Now, Read, RuntimeDep, Tx
 from common.errors import Conflict
 from common.http import PROBLEMS
-from notifications.api.given import GivenDep, Reader
+from notifications.api.given import GivenDep, LookerDep
 from notifications.api.refusals import refusals
 from notifications.api.schemas import Content, Notice
 from notifications.channels.fax.page import Unprintable
 from notifications.channels.letterhead import page_of
-from notifications.domain.parcel import Parcel
-from notifications.handlers.means import Means
-from notifications.handlers.send import parcel_of
-from notifications.store import clinics, notices
-
-log = structlog.get_logger()
+from notifications.handlers import look
+from notifications.store import notices
 
 router = APIRouter(
     prefix="/v1/notices",
@@ -36,11 +29,14 @@ async def read_notice(notice_id: UUID, tx: Read) -> Notice:
     return Notice.model_validate(await notices.get(tx, notice_id))
 
 
-@router.get("/{notice_id}/content", summary="Read the words of a notice (patient data)")
-async def read_content(notice_id: UUID, tx: Read, given: GivenDep, actor: Reader = None) -> Content:
-    """Open the sealed words. Who read them is logged."""
-    letter = notices.letter_of(await notices.get(tx, notice_id), sealer=given.means.sealer)
-    log.info("notice_read", notice_id=str(notice_id), actor=actor, kind="content")
+@router.get(
+    "/{notice_id}/content", summary="Read the words of a notice (patient data; the look is noted)"
+)
+async def read_content(
+    notice_id: UUID, tx: Tx, given: GivenDep, who: LookerDep, now: Now
+) -> Content:
+    """Open the sealed words. Who read them, and why, is in the audit."""
+    letter = await look.at_words(tx, notice_id, who, sealer=given.means.sealer, now=now)
     notice = letter.notice
     said = {name: getattr(notice, name) for name in Content.model_fields if hasattr(notice, name)}
     patient = notice.patient.model_dump() if notice.patient else None
@@ -51,7 +47,7 @@ async def read_content(notice_id: UUID, tx: Read, given: GivenDep, actor: Reader
 
 @router.get(
     "/{notice_id}/page.pdf",
-    summary="See a notice as the page that is faxed (patient data)",
+    summary="See a notice as the page that is faxed (patient data; the look is noted)",
     response_class=Response,
     responses={
         200: {"content": {"application/pdf": {}}, "description": "The page"},
@@ -59,21 +55,16 @@ async def read_content(notice_id: UUID, tx: Read, given: GivenDep, actor: Reader
     },
 )
 async def see_page(
-    notice_id: UUID, tx: Read, given: GivenDep, now: Now, actor: Reader = None
+    notice_id: UUID, runtime: RuntimeDep, given: GivenDep, who: LookerDep, now: Now
 ) -> Response:
-    """Lay the notice out as it would be faxed now; 409 when it cannot be. Who saw it is logged."""
-    row = await notices.get(tx, notice_id)
-    log.info("notice_read", notice_id=str(notice_id), actor=actor, kind="page")
-    parcel = await _preview(tx, row, means=given.means)
+    """Lay the notice out as it would be faxed now; 409 when it cannot be. The audit keeps who saw it.
+
+    The transaction ends before the page is laid out: that takes long, and others want to write.
+    """
+    async with runtime.db.begin() as tx:
+        parcel = await look.at_page(tx, notice_id, who, means=given.means, now=now)
     try:
         page = await asyncio.to_thread(page_of, parcel, given.letterhead, now=now)
     except Unprintable as error:
         raise Conflict(f"this notice cannot be laid out as a page ({error.code})") from error
     return Response(page.pdf, media_type="application/pdf")
-
-
-async def _preview(tx: Transaction, row: RowMapping, *, means: Means) -> Parcel:
-    clinic = await clinics.get(tx, row["clinic_id"], sealer=means.sealer)
-    none = row["id"]
-    shown = {"attempt_id": none, "id": none, "destination": clinic.fax_number or ""}
-    return parcel_of(shown, row, clinic, sealer=means.sealer)

@@ -234,3 +234,23 @@ class Replayed(BaseModel):
     """How many webhook deliveries began again."""
 
     begun: int
+
+
+class AuditEntry(BaseModel):
+    """One thing that somebody did."""
+
+    id: UUID
+    at: AwareDatetime
+    actor: str
+    action: str = Field(examples=["content_read"])
+    subject: str = Field(examples=[f"notice:{EXAMPLE_ID}"])
+    client: str | None = Field(description="The address that the request came from")
+    reason: str | None
+    detail: dict[str, Any]
+
+
+class AuditEntries(BaseModel):
+    """A page of entries, newest first."""
+
+    items: list[AuditEntry]
+    next: str | None = Field(default=None, description="Cursor of the next page")

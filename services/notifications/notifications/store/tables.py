@@ -195,3 +195,18 @@ heartbeats = Table(
     Column("compose_at", UtcDateTime, nullable=False, index=True),
     Column("traceparent", String(TRACEPARENT)),
 )
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("action", String(60), nullable=False),
+    Column("subject", String(400), nullable=False),
+    Column("client", String(100)),
+    Column("reason", LargeBinary),
+    Column("detail", Json, nullable=False),
+    Index("ix_audit_subject_id", "subject", "id"),
+    Index("ix_audit_actor_id", "actor", "id"),
+)
