@@ -4,7 +4,7 @@ import pytest
 from hl7apy.core import Message
 from hl7apy.parser import parse_message
 from tests.emr_bridge.builders import link
-from tests.emr_bridge.outgoings import APPOINTMENT, REFERRAL, outgoing
+from tests.emr_bridge.outgoings import APPOINTMENT, CONTENT, REFERRAL, outgoing
 
 from common.events.people import PatientCard
 from emr_bridge.formats.hl7v2.builders import Unbuildable, booking, build_report
@@ -136,3 +136,12 @@ def test_what_is_not_valid_names_every_place_and_no_value():
         validate(message)
     assert "MSH.MSH_9" in str(refused.value)
     assert "ZZSECRET" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("sex", "code"), [("female", "F"), ("male", "M"), ("other", "O"), ("unknown", ""), (None, "")]
+)
+def test_pid_8_is_the_sex_that_the_clinic_said_and_nothing_where_it_said_none(sex, code):
+    patient = CONTENT.patient.model_copy(update={"sex": sex})
+    raw = build_report(outgoing(of=CONTENT.model_copy(update={"patient": patient})))
+    assert read(raw).first("PID").field(8) == code

@@ -336,3 +336,19 @@ def test_a_pharmacy_order_tells_the_places_of_its_drug():
         "/medication/sig": "RXE[1]-3, RXR[1]-1, RXE[1]-1",
     }
     assert expected.items() <= found.found.places.items()
+
+
+def test_a_message_without_a_patient_or_with_several_headers_is_doubtful():
+    assert reading("REF^I12", "RF1|P|R||||RF-1") == Doubtful("no_patient")
+    two = read(message("REF^I12", PID).to_bytes() + b"\r" + message("REF^I12", PID).to_bytes())
+    assert interpret(two) == Doubtful("several_messages")
+
+
+def test_documents_beyond_the_limit_are_told_of_and_bytes_that_are_no_text_are_no_document():
+    one = embedded(base64.b64encode(PDF).decode())
+    found = reading("ORU^R01", PID, "OBR|1|PL-1", *[one] * (documents.MOST_DOCUMENTS + 1))
+    assert isinstance(found, Results)
+    assert len(found.found.documents) == documents.MOST_DOCUMENTS
+    assert found.found.findings == ("document_beyond_limit OBX[21]-5",)
+    garbled = embedded(base64.b64encode(b"caf\xe9 in Latin").decode(), lead="^TEXT^TXT^Base64")
+    assert reading("ORU^R01", PID, "OBR|1|P", garbled) == Doubtful("document_unusable")

@@ -169,7 +169,7 @@ NONE = Overrides()
 def _place(written: str) -> Place:
     found = PLACE.fullmatch(written.strip())
     if found is None:
-        raise AssertionError("the places were checked")
+        raise AssertionError("the places were checked")  # pragma: no cover
     number = {name: int(text) for name, text in found.groupdict().items() if (text or "").isdigit()}
     return Place(
         found["segment"],
