@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from typing import Any
 
 import pytest
 from sqlalchemy import ClauseElement, text
@@ -76,7 +77,7 @@ async def plan_of(runtime, query):
         return "\n".join(row[0] for row in await tx.execute(Explain(query)))
 
 
-WANTED = (
+WANTED: tuple[dict[str, Any], ...] = (
     {},
     {"control_id": "M7"},
     {"sender": "S7"},
