@@ -336,7 +336,7 @@ async def test_as_many_are_in_flight_as_the_link_allows_but_one_of_each_referral
     async with stepping(sender, emr, count=3):
         on_their_way = [row for row in await rows_of(runtime, outbound) if row["attempts"]]
         assert len({row["referral_id"] for row in on_their_way}) == 3
-        assert await states(runtime) == ["sending", "waiting", "sending", "sending", "waiting"]
+        assert sorted(await states(runtime)) == ["sending"] * 3 + ["waiting"] * 2
     await sender._drain()
     assert await states(runtime) == ["delivered"] * 5
 
