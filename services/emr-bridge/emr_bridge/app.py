@@ -48,7 +48,7 @@ def build(settings: Settings, runtime: Runtime) -> Service:
         migrations="emr_bridge.migrations",
         workers=[
             Worker("mllp", lambda: listener.run_all(bindings)),
-            Worker("interpreter", lambda: interpreter(runtime, lambda: listener.busy_seconds)),
+            Worker("interpreter", lambda: interpreter(runtime, lambda: listener.is_crowded)),
             Worker("sender", sender.run),
             Worker("replier", replier_of(settings, runtime, listener).run),
             *([Worker("certificates", certificates.keep_current)] if certificates else []),

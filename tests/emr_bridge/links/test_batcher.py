@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from emr_bridge.handlers.receive import Outcome
-from emr_bridge.links.batcher import MOST, GroupCommit
+from emr_bridge.links.batcher import CROWD, MOST, GroupCommit
 
 
 class Recorder:
@@ -119,15 +119,17 @@ async def test_every_outcome_is_noted_once_after_the_answers():
     assert door.noted == [b"AA 1", b"AR 2", b"AA 3"]
 
 
-async def test_it_counts_for_how_long_it_has_had_something_to_commit():
+async def test_it_is_crowded_while_many_wait_for_one_commit_and_not_before_or_after():
     door = Door(Recorder())
-    assert door.batches.busy_seconds == 0
-    asked = asyncio.create_task(door.ask(b"1"))
+    alone = asyncio.create_task(door.ask(b"0"))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    while_busy = door.batches.busy_seconds
-    assert while_busy > 0
-    await asked
-    after = door.batches.busy_seconds
-    await asyncio.sleep(0.01)
-    assert door.batches.busy_seconds == after >= while_busy
+    assert not door.batches.is_crowded
+    await alone
+    many = [asyncio.create_task(door.ask(b"%d" % number)) for number in range(CROWD)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert door.batches.is_crowded
+    await asyncio.gather(*many)
+    await asyncio.sleep(0)
+    assert not door.batches.is_crowded

@@ -1,7 +1,6 @@
 """What was kept becomes exactly one fact, in the sender's order, whatever stops in between."""
 
 import asyncio
-import time
 from datetime import timedelta
 from typing import cast
 
@@ -34,7 +33,7 @@ from emr_bridge.handlers import follow, interpret
 from emr_bridge.handlers.receive import receive
 from emr_bridge.store import messages as kept
 from emr_bridge.store.tables import WAITING, correlations, messages
-from emr_bridge.workers.interpreter import interpret_next, interpreter, pause_after
+from emr_bridge.workers.interpreter import give_way, interpret_next, interpreter
 
 
 async def arrive(runtime, *raws):
@@ -284,19 +283,18 @@ async def test_a_defect_in_reading_makes_a_review_and_does_not_hold_the_queue(ru
     assert interpret.understand(unreadable).reading == Doubtful("interpretation_failed")
 
 
-@pytest.mark.parametrize(
-    ("took", "busy", "pause"),
-    [(1.0, 0.0, 0.0), (1.0, 0.5, 1.0), (0.1, 0.8, 0.4), (0.1, 1.0, 3.0), (2.0, 1.01, 3.0)],
-)
-def test_reading_takes_the_share_of_time_in_which_the_door_has_nothing_to_commit(took, busy, pause):
-    assert pause_after(took, busy) == pytest.approx(pause)
+async def test_reading_waits_for_a_crowd_to_leave_but_not_for_ever():
+    looks = iter([True, True, False])
+    await give_way(lambda: next(looks))
+    assert next(looks, None) is None
+    async with asyncio.timeout(10):
+        await give_way(lambda: True)
 
 
-async def test_a_door_without_a_quiet_moment_does_not_stop_the_reading(runtime):
+async def test_a_crowd_that_stays_does_not_stop_the_reading(runtime):
     await with_link(runtime)
     await arrive(runtime, referral())
-    always = time.monotonic
-    reading = asyncio.create_task(interpreter(runtime, always))
+    reading = asyncio.create_task(interpreter(runtime, lambda: True))
     async with asyncio.timeout(10):
         while not await facts(runtime):  # noqa: ASYNC110 - what is in the database is asked for
             await asyncio.sleep(0.01)

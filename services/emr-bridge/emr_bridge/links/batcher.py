@@ -18,6 +18,9 @@ from emr_bridge.ports import AnswerTo
 log = structlog.get_logger()
 
 MOST = 256
+CROWD = 12
+"""From so many messages in a commit on there are more senders than there is time between them."""
+
 MOST_BYTES = 32 * 1024 * 1024
 
 
@@ -48,15 +51,13 @@ class GroupCommit(Generic[Item]):
         self._note = note
         self._waiting: deque[tuple[Item, AnswerTo]] = deque()
         self._flusher: asyncio.Task[None] | None = None
-        self._busy_seconds = 0.0
-        self._busy_since: float | None = None
+        self._crowd = 0
 
     @property
-    def busy_seconds(self) -> float:
-        """For how long of its life it has had something to commit."""
-        if self._busy_since is None:
-            return self._busy_seconds
-        return self._busy_seconds + asyncio.get_running_loop().time() - self._busy_since
+    def is_crowded(self) -> bool:
+        """Whether many were kept by the last commit and wait for the next, one after the other."""
+        is_busy = self._flusher is not None and not self._flusher.done()
+        return is_busy and self._crowd >= CROWD
 
     def put(self, item: Item, answered: AnswerTo) -> None:
         """Have an item kept; `answered` is called when its batch is committed, or refused."""
@@ -65,15 +66,9 @@ class GroupCommit(Generic[Item]):
             self._flusher = asyncio.create_task(self._flush_all(), name="group-commit")
 
     async def _flush_all(self) -> None:
-        self._busy_since = asyncio.get_running_loop().time()
-        try:
-            await self._flush_waiting()
-        finally:
-            self._busy_seconds, self._busy_since = self.busy_seconds, None
-
-    async def _flush_waiting(self) -> None:
         while self._waiting:
             batch = self._next_batch()
+            self._crowd = len(batch)
             outcomes: list[Outcome] = []
             try:
                 await self._flush([item for item, _ in batch], outcomes)

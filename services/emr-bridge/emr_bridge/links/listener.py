@@ -72,9 +72,9 @@ class Listener:
         self.server = Server(self, limits)
 
     @property
-    def busy_seconds(self) -> float:
-        """For how long of its life it has had something to commit."""
-        return self._batches.busy_seconds
+    def is_crowded(self) -> bool:
+        """Whether many wait for their answer at once."""
+        return self._batches.is_crowded
 
     async def run(self, host: str, port: int) -> None:
         """Serve plain MLLP until cancelled; then finish what is framed."""

@@ -13,50 +13,56 @@ from common.verdicts import is_momentary, is_outage
 from common.worker import poll
 from emr_bridge.formats.hl7v2.interpret.reading import Doubtful
 from emr_bridge.handlers import interpret, marks, reply
-from emr_bridge.handlers.interpret import Understood, Waiting
+from emr_bridge.handlers.interpret import Understood
 from emr_bridge.handlers.marks import Marks
 from emr_bridge.store import messages
+from emr_bridge.workers.reading import Reader, read_here
 
 log = structlog.get_logger()
 
 INTERVAL_SECONDS = 1.0
 """How often a loop looks without being woken."""
 
-LONGEST_PAUSE_SECONDS = 3.0
-"""How long reading gives way to a door that has no quiet moment; then it reads some all the same."""
+LONGEST_PAUSE_SECONDS = 1.0
+"""How long reading gives way to a crowded door; then it reads some all the same."""
+
+LOOK_SECONDS = 0.02
+"""How often it looks whether the crowd has gone."""
 
 TURN_SECONDS = 0.02
 TURNS_ASKED = 50
 """How long a replica asks for its turn; then it goes on without: that is slower, not wrong."""
 
 
-async def interpreter(runtime: Runtime, busy_seconds: Callable[[], float] = lambda: 0.0) -> None:
-    """Read kept messages until cancelled, in the time that the door leaves.
+async def interpreter(runtime: Runtime, is_crowded: Callable[[], bool] = lambda: False) -> None:
+    """Read kept messages until cancelled; where many wait at the door, they come first.
 
     Somebody waits for an answer at the door, and nobody for the reading, which takes many times as
-    long: so of each stretch of time it takes the share in which the door had nothing to commit.
-    `busy_seconds` counts for how long it had.
+    long. A message or two at a time are no crowd: they are read as soon as they are kept.
     """
-    loop = asyncio.get_running_loop()
+    reader = Reader()
 
     async def step() -> bool:
-        began, busy = loop.time(), busy_seconds()
-        if not await interpret_next(runtime):
-            return False
-        took = loop.time() - began
-        await asyncio.sleep(pause_after(took, (busy_seconds() - busy) / took))
-        return True
+        more = await interpret_next(runtime, reader)
+        if more:
+            await give_way(is_crowded)
+        return more
 
-    await poll(step, wake=runtime.db.committed, every=INTERVAL_SECONDS)
-
-
-def pause_after(took: float, busy: float) -> float:
-    """Return for how many seconds to rest after work of so many, in which the door had that share."""
-    free = max(1.0 - busy, took / (took + LONGEST_PAUSE_SECONDS))
-    return max(0.0, took / free - took)
+    try:
+        await poll(step, wake=runtime.db.committed, every=INTERVAL_SECONDS)
+    finally:
+        reader.close()
 
 
-async def interpret_next(runtime: Runtime) -> bool:
+async def give_way(is_crowded: Callable[[], bool]) -> None:
+    """Return when the door is no longer crowded, or has been for too long."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + LONGEST_PAUSE_SECONDS
+    while is_crowded() and loop.time() < until:  # noqa: ASYNC110 - a crowd does not say when it leaves
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def interpret_next(runtime: Runtime, reader: Reader | None = None) -> bool:
     """Read the oldest messages and record what they became; return whether there were any.
 
     What follows from reading is written with it: by what they are searched, and the application
@@ -70,7 +76,7 @@ async def interpret_next(runtime: Runtime) -> bool:
         found = await interpret.waiting(turn, sealer=runtime.sealer)
         if not found:
             return False
-        understood, numbers = await asyncio.to_thread(_understand, found)
+        understood, numbers = await (reader.read(found) if reader else read_here(found))
         if not await _written(runtime, understood, numbers):
             for one in understood:
                 await _write_alone(runtime, one)
@@ -95,7 +101,7 @@ async def _written(runtime: Runtime, understood: Sequence[Understood], numbers: 
 
 async def _write_alone(runtime: Runtime, one: Understood) -> None:
     """Record one reading; what cannot be recorded as it was read is a person's, and holds up nobody."""
-    numbers = await asyncio.to_thread(marks.read_marks, [one.message])
+    _, numbers = await read_here([one.message])
     if not await _written(runtime, [one], numbers):
         doubtful = replace(one, reading=Doubtful("interpretation_failed"), repairs=())
         await _written(runtime, [doubtful], marks.read_marks([]))
@@ -107,7 +113,3 @@ async def _turn(tx: Transaction) -> None:
         if await messages.take_turn(tx):
             return
         await asyncio.sleep(TURN_SECONDS)
-
-
-def _understand(found: Sequence[Waiting]) -> tuple[list[Understood], Marks]:
-    return [interpret.understand(message) for message in found], marks.read_marks(found)

@@ -1,0 +1,128 @@
+"""Reads kept messages: a few in a thread, many in a process of its own, of lower priority than the door.
+
+Reading is much work and nobody waits for it; in the door's own process it would take turns with it.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from common import logs, tracing
+from common.settings import SharedSettings
+from emr_bridge.formats.hl7v2.interpret.reading import Doubtful
+from emr_bridge.handlers import interpret, marks
+from emr_bridge.handlers.interpret import Understood, Waiting
+from emr_bridge.handlers.marks import Marks
+
+log = structlog.get_logger()
+
+FEW = 8
+"""So many messages are read sooner than another process hears of them."""
+
+NICE = 10
+"""How far its process steps back: a tenth of a processor that others want, all of one that is free."""
+
+Found = Sequence[Waiting]
+Read = tuple[list[Understood], Marks]
+
+
+def understand_all(found: Found) -> Read:
+    """Read messages here, each in its own trace."""
+    return [interpret.understand(message) for message in found], marks.read_marks(found)
+
+
+async def read_here(found: Found) -> Read:
+    """Read messages in a thread of this process."""
+    return await asyncio.to_thread(understand_all, found)
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads for one interpreter; starts its process when there is first much to read."""
+
+    read_all: Callable[[Found], Read] = understand_all
+    _pool: ProcessPoolExecutor | None = field(default=None, init=False)
+
+    async def read(self, found: Found) -> Read:
+        """Return what the messages are; one that ends its reader is a person's."""
+        if len(found) <= FEW:
+            return await read_here(found)
+        try:
+            return _in_their_traces(await self._elsewhere(found))
+        except BrokenProcessPool:
+            log.warning("reader_ended", count=len(found))
+            self.close()
+            return await self._one_by_one(found)
+
+    def close(self) -> None:
+        """End the process, if there is one."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+
+    async def _elsewhere(self, found: Found) -> Read:
+        if self._pool is None:
+            spawning = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(1, mp_context=spawning, initializer=_begin)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self.read_all, found)
+
+    async def _one_by_one(self, found: Found) -> Read:
+        """Find out which message ends its reader; without any reader all are read here."""
+        if not await self._is_able():
+            return await read_here(found)
+        understood: list[Understood] = []
+        numbers: list[Marks] = []
+        for message in found:
+            try:
+                one, number = _in_their_traces(await self._elsewhere([message]))
+            except BrokenProcessPool:
+                self.close()
+                one, number = [Understood(message, Doubtful("interpretation_failed"))], []
+            understood += one
+            numbers.append(number)
+        return understood, [number for some in numbers for number in some]
+
+    async def _is_able(self) -> bool:
+        try:
+            await self._elsewhere([])
+        except BrokenProcessPool:
+            self.close()
+            return False
+        return True
+
+
+def _in_their_traces(read: Read) -> Read:
+    """Put what was read elsewhere into its messages' traces: spans are kept by this process."""
+    understood, numbers = read
+    return [_in_its_trace(one) for one in understood], numbers
+
+
+def _in_its_trace(one: Understood) -> Understood:
+    with tracing.span("interpret message", parent=one.message.traceparent) as span:
+        span.note(message_id=one.message.id, state=one.message.state.value)
+        return replace(one, traceparent=span.traceparent)
+
+
+def _begin() -> None:
+    """Prepare the process: it steps back, leaves signals to its parent and ends with it."""
+    os.nice(NICE)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    shared = SharedSettings()
+    logs.configure(level=shared.log_level, form=shared.log_format)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the parent, which says nothing when it is killed, and end."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(os.EX_OK)
