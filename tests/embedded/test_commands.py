@@ -36,6 +36,22 @@ def test_importing_the_same_file_again_changes_nothing(running, tmp_path):
     assert running.told("clinics", "import", file)[0]["version"] == 1
 
 
+def test_a_channel_without_means_is_named_by_the_import_and_by_the_doctor(running, tmp_path):
+    file = tmp_path / "clinics.yaml"
+    file.write_text(
+        "clinics: [{id: zz-lame, name: ZZ Lame, channels: [console, webhook], "
+        "baa_signed_on: 2026-01-01}]"
+    )
+    told = running.run("clinics", "import", file)
+    assert told.exit_code == 0
+    assert "clinic zz-lame: channel webhook has no webhook with a URL" in told.stderr
+    found = json.loads(running.run("doctor", "--json").stdout)
+    (lame,) = [
+        f for f in found if f["check"] == "channel webhook" and f["place"] == "clinic zz-lame"
+    ]
+    assert (lame["state"], lame["told"]) == ("off", "no webhook with a URL")
+
+
 def test_an_empty_clinic_file_is_nothing_to_do(running, tmp_path):
     file = tmp_path / "clinics.yaml"
     file.write_text("clinics: []")

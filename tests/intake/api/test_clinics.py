@@ -177,3 +177,47 @@ async def test_opening_hours_are_documented_as_they_are_told(http):
     for name in ("opens", "closes"):
         assert "format" not in documented[name]
         assert re.fullmatch(documented[name]["pattern"], told[name])
+
+
+NO_MEANS = {
+    "channels": ["webhook", "fax", "emr", "console"],
+    "webhook": None,
+    "fax_numbers": [{"number": "+13125550100"}],
+    "hl7_links": [],
+}
+
+
+async def test_a_channel_without_its_means_is_taken_and_named(http):
+    answer = await put(http, **NO_MEANS)
+    assert answer.status_code == 201
+    assert answer.json()["warnings"] == [
+        {"channel": "webhook", "lacks": "no webhook with a URL"},
+        {"channel": "fax", "lacks": "no fax number with verified_on: none is ever sent to before"},
+        {"channel": "emr", "lacks": "no HL7 link with a host to send to"},
+    ]
+    read = (await http.get("/v1/clinics/lakeside")).json()
+    again = await http.put("/v1/clinics/lakeside", json=read)
+    assert (again.status_code, again.json()) == (200, read)
+
+
+async def test_a_webhook_without_a_secret_is_named(http):
+    answer = await put(http, channels=["webhook"], webhook={"url": "https://hooks.example.org/x"})
+    assert [w["lacks"] for w in answer.json()["warnings"]] == ["no webhook secret to sign with"]
+
+
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("http://hooks.example.org/x", 422),
+        ("http://127.0.0.1.example.org/x", 422),
+        ("http://[x/hook", 422),
+        ("http://127.0.0.1:9000/x", 201),
+        ("http://localhost:9000/x", 201),
+        ("https://hooks.example.org/x", 201),
+    ],
+)
+async def test_a_webhook_by_plain_http_is_for_this_machine_only(http, url, status):
+    answer = await put(http, webhook={"url": url})
+    assert answer.status_code == status
+    if status == 422:
+        assert answer.json()["errors"][0]["pointer"] == "/webhook/url"

@@ -1,5 +1,7 @@
 """Every command over HTTP: what it does, what it refuses, how it is repeated."""
 
+from datetime import timedelta
+
 import pytest
 from tests.intake.builders import opened, submission_json
 
@@ -415,6 +417,38 @@ async def test_of_two_authorizations_each_tells_its_own_next_actor(do, put_pa, e
     await put_pa(at_the_plan, state="submitted")
     last = PriorAuthorizationChanged.model_validate((await events())[-1].data)
     assert (last.waiting_on, last.authorization_waiting_on) == ("prescriber", "payer")
+
+
+@pytest.mark.parametrize("state", ["submitted", "approved"])
+async def test_a_reason_of_denial_is_refused_where_nothing_is_denied(do, put_pa, state):
+    await do("accept")
+    pa = new_id()
+    await put_pa(pa, state="required_not_started", benefit="pharmacy")
+    if state == "approved":
+        await put_pa(pa, state="submitted")
+    answer = await put_pa(pa, state=state, denial_reason="plan_exclusion")
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/denial_reason"
+    assert (await put_pa(pa, state=state, denial_reason=None)).status_code == 200
+
+
+async def test_nobody_has_had_the_drug_in_the_future(do, clock):
+    await do_all(do, "accept", "ready-to-schedule", "schedule")
+    ahead = clock() + timedelta(minutes=6)
+    answer = await do("activate", {"how": "picked_up", "had_at": ahead.isoformat()})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/had_at"
+    near = clock() + timedelta(minutes=4)
+    taken = await do("activate", {"how": "picked_up", "had_at": near.isoformat()})
+    assert taken.status_code == 200, "clocks differ by minutes"
+
+
+async def test_an_answer_for_another_clinic_is_refused_and_one_for_its_own_is_taken(do, submitted):
+    answer = await do("provide-information", {"notes": "zz", "clinic_id": "elsewhere"})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/clinic_id"
+    own = await do("provide-information", {"notes": "zz", "clinic_id": submitted["clinic_id"]})
+    assert own.status_code == 200
 
 
 async def test_an_authorization_belongs_to_one_referral(http, do, put_pa):

@@ -40,6 +40,9 @@ def _clinic(clinic: ClinicOut, channels: frozenset[ChannelName]) -> Iterator[Fin
     place = f"clinic {clinic.id}"
     todo = "" if clinic.baa_signed_on else "sign it and set baa_signed_on: no update leaves before"
     yield Finding(place, "BAA", f"signed {clinic.baa_signed_on}" if not todo else "none", todo)
+    for warning in clinic.warnings:
+        todo = f"give it, or take {warning.channel} out of the clinic's channels"
+        yield Finding(place, f"channel {warning.channel}", warning.lacks, todo)
     usable = list(eligible(_as_notified(clinic), channels))
     if usable:
         yield Finding(place, "channels", ", ".join(usable))

@@ -8,7 +8,7 @@ import typer
 from common.errors import Invalid
 from embedded.cli.client import Api
 from embedded.cli.options import AsJson, IntakeUrl, Limit
-from embedded.cli.output import NOTHING_TO_DO, fail, show_one, show_rows
+from embedded.cli.output import NOTHING_TO_DO, fail, hint, show_one, show_rows
 from embedded.clinic_file import body_of, read_clinics
 
 app = typer.Typer(help="Clinics: import from a file, list, show.", no_args_is_help=True)
@@ -29,6 +29,9 @@ def import_file(
         raise fail(f"{file} names no clinic", code=NOTHING_TO_DO)
     results = [import_one(Api("intake", url), clinic) for clinic in clinics]
     show_rows("Imported", ("id", "version"), results, as_json=as_json)
+    for clinic in results:
+        for warning in clinic["warnings"]:
+            hint(f"clinic {clinic['id']}: channel {warning['channel']} has {warning['lacks']}")
 
 
 @app.command("list")

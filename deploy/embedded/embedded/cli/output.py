@@ -7,6 +7,7 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 from typer.core import TyperGroup
@@ -55,6 +56,11 @@ def show_one(title: str, row: Row, *, as_json: bool) -> None:
     for name, value in row.items():
         table.add_row(name.replace("_", " "), plain(value))
     out.print(table)
+
+
+def hint(told: str) -> None:
+    """Tell on stderr what to see to; the command has done what it was asked for."""
+    err.print(f"[yellow]note:[/yellow] {escape(told)}", highlight=False, soft_wrap=True)
 
 
 def plain(value: Any) -> str:

@@ -1,12 +1,13 @@
 """Clinics: registering, changing, reading. The body of a PUT is also an entry of the clinic file."""
 
 from datetime import date, time, timedelta
-from typing import Annotated, Literal, TypeVar
-from urllib.parse import urlencode
+from typing import Annotated, TypeVar
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field, StringConstraints, WithJsonSchema
 
+from common.auth import is_loopback
 from common.dependencies import Now, Read, Tx
 from common.errors import FieldError, Invalid
 from common.events.clinic import FaxNumber, Hl7Link, OpeningHours, PromiseKind, PromiseTerm
@@ -16,11 +17,13 @@ from intake.api.dialect import Hl7DialectIn
 from intake.api.given import Base, DeskDep, IfMatch, etag, versions_of
 from intake.api.refusals import LISTING, PUTTING, READING
 from intake.api.strict import NO_NUL, STRICT, Strict
-from intake.domain.clinic import Clinic
+from intake.domain.clinic import Channel, Clinic
 from intake.handlers import register
 from intake.store import clinics
 
 router = APIRouter(prefix="/v1/clinics", tags=["clinics"])
+
+TOLD_APART = frozenset({"webhook", "warnings"})
 
 LONGEST_PROMISE = timedelta(days=366)
 
@@ -93,6 +96,13 @@ class PromiseTermIn(PromiseTerm, Strict):
     within: Annotated[timedelta, Field(gt=timedelta(0), le=LONGEST_PROMISE)]
 
 
+class ChannelWarning(Strict):
+    """A channel that the clinic names and cannot be told by yet."""
+
+    channel: Channel
+    lacks: str = Field(examples=["no webhook with a URL"])
+
+
 class ClinicIn(Strict):
     """Everything that is known of a clinic."""
 
@@ -107,7 +117,7 @@ class ClinicIn(Strict):
     holidays: tuple[date, ...] = ()
     fax_numbers: tuple[FaxNumberIn, ...] = ()
     contacts: tuple[ContactIn, ...] = ()
-    channels: tuple[Literal["emr", "webhook", "fax", "console"], ...] = Field(
+    channels: tuple[Channel, ...] = Field(
         default=(), description="In the order in which they are tried"
     )
     webhook: WebhookIn | None = None
@@ -117,6 +127,10 @@ class ClinicIn(Strict):
         default=None, description="Before it is set no update with patient data leaves"
     )
     onboarded_on: date | None = None
+    warnings: tuple[ChannelWarning, ...] = Field(
+        default=(),
+        description="Only told; ignored when sent. Channels that lack what the clinic is told by",
+    )
 
 
 class ClinicOut(ClinicIn):
@@ -147,10 +161,16 @@ async def put(
     response: Response,
     if_match: IfMatch = None,
 ) -> ClinicOut:
-    """Keep everything that is known of a clinic. The same again changes nothing and tells nobody."""
+    """Keep everything that is known of a clinic. The same again changes nothing and tells nobody.
+
+    A channel without its means (no verified fax number, no URL, no link with a host) is taken, and
+    named in `warnings`. A webhook by plain http is refused, but on this machine.
+    """
     if body.id not in {None, clinic_id}:
         fault = FieldError("/id", "is another one than in the path")
         raise Invalid("the clinic's id is its path", errors=[fault])
+    if body.webhook is not None:
+        _refuse_plain_http(body.webhook.url)
     clinic, is_new = await register.put(
         tx, desk, _clinic(clinic_id, body), versions=versions_of(if_match), now=now
     )
@@ -183,6 +203,18 @@ async def get_page(
     return ClinicPage(items=items, next=f"{base}/v1/clinics?{query}" if more else None)
 
 
+def _refuse_plain_http(address: str) -> None:
+    """Refuse where updates would go unencrypted: none is ever posted there."""
+    try:
+        url = urlsplit(address)
+        safe = url.scheme == "https" or is_loopback(url.hostname or "")
+    except ValueError:
+        safe = False
+    if not safe:
+        fault = FieldError("/webhook/url", "must be https, unless it is on this machine")
+        raise Invalid("webhooks are posted by https only", errors=[fault])
+
+
 def _clinic(clinic_id: str, body: ClinicIn) -> Clinic:
     return Clinic(
         id=clinic_id,
@@ -210,9 +242,11 @@ def _plain(kind: type[Kind], given: BaseModel) -> Kind:
 
 def _view(clinic: Clinic) -> ClinicOut:
     plain = {
-        name: getattr(clinic, name) for name in ClinicOut.model_fields if name not in {"webhook"}
+        name: getattr(clinic, name) for name in ClinicOut.model_fields if name not in TOLD_APART
     }
+    warnings = [{"channel": name, "lacks": lack} for name, lack in clinic.channels_without_means()]
     webhook = {"url": clinic.webhook_url, "secret_set": clinic.webhook_secret is not None}
     return ClinicOut.model_validate(
-        plain | {"webhook": webhook if clinic.webhook_url else None}, from_attributes=True
+        plain | {"webhook": webhook if clinic.webhook_url else None, "warnings": warnings},
+        from_attributes=True,
     )

@@ -67,8 +67,11 @@ async def provide_information(order: OrderDep, body: AnswerIn) -> ReferralOut:
 
     Fields have the shape of the referral; lists replace the old list. Findings are made again:
     when nothing that blocks is left the referral goes back to its stage, else `questions` names it.
+    Whose referral it is and when it came do not change: another `clinic_id` is refused, `received_at`
+    is passed over.
     """
     answer = Answer(
+        clinic_id=body.clinic_id,
         fields=correct.what_is_said(body),
         notes=body.notes,
         documents=[

@@ -1,6 +1,6 @@
 """A clinic: how it is called, reached and kept informed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache
@@ -89,6 +89,26 @@ class Clinic:
         ]
         if taken:
             raise Conflict("an EMR can be recognised as one clinic only", errors=taken)
+
+    def channels_without_means(self) -> Iterator[tuple[Channel, str]]:
+        """Yield the channels that the clinic names and cannot be told by yet, and what each lacks.
+
+        Not refused: a clinic is often set up in steps.
+        """
+        for channel in dict.fromkeys(self.channels):
+            if lack := self._lack(channel):
+                yield channel, lack
+
+    def _lack(self, channel: Channel) -> str | None:
+        if channel == "fax" and not any(fax.verified_on for fax in self.fax_numbers):
+            return "no fax number with verified_on: none is ever sent to before"
+        if channel == "emr" and not any(link.host for link in self.hl7_links):
+            return "no HL7 link with a host to send to"
+        if channel == "webhook" and self.webhook_url is None:
+            return "no webhook with a URL"
+        if channel == "webhook" and self.webhook_secret is None:
+            return "no webhook secret to sign with"
+        return None
 
     def coordinator(self) -> Contact | None:
         """Return whom to address when the sender is not known."""

@@ -11,7 +11,7 @@ from enum import IntEnum, StrEnum
 from typing import Literal
 from uuid import UUID
 
-from common.errors import Conflict, IllegalMove
+from common.errors import Conflict, FieldError, IllegalMove, Invalid
 from common.events.referral import WaitingOn
 from intake.domain.reasons import DenialReason
 
@@ -99,6 +99,9 @@ DENIALS = frozenset({S.DENIED, S.APPEAL_DENIED})
 CLOSED = APPROVALS | RENEWABLE
 AFRESH = APPROVALS | DENIALS | {S.SUBMITTED}
 """Into these the plan decides anew, or is asked anew: what was said of its last decision is over."""
+
+NEVER_DENIED = APPROVALS | FIRST_STATES | {S.WAITING_PRESCRIBER, S.SUBMITTED}
+"""In these nothing was denied, or what was is over: no reason of a denial belongs to them."""
 
 NEXT_ACTOR: dict[PaState, WaitingOn] = {
     S.NOT_REQUIRED: "pharmacy",
@@ -198,6 +201,13 @@ class PriorAuthorization:
         if level <= self.level:
             raise Conflict(f"the next appeal must be above level {self.level.value}")
         return level
+
+
+def refuse_denial_reason(state: PaState) -> None:
+    """Refuse the reason of a denial with a state in which nothing is denied."""
+    if state in NEVER_DENIED:
+        fault = FieldError("/denial_reason", f"does not belong to {state}; leave it out, or null")
+        raise Invalid("only what was denied has a reason of its denial", errors=[fault])
 
 
 def no_such_move(

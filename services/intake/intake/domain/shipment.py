@@ -1,10 +1,10 @@
 """The drug's way to the patient, and the patient having it: the loop's good end."""
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal
 
-from common.errors import IllegalMove
+from common.errors import FieldError, IllegalMove, Invalid
 from common.events.referral import (
     CancellationOvertaken,
     ReferralActivated,
@@ -15,6 +15,9 @@ from common.events.referral import (
 from intake.domain.commands import Command, allowed, require
 from intake.domain.reasons import ShipmentTrouble
 from intake.domain.referral import Cancellation, Decided, Referral, Status
+
+CLOCKS_MAY_DIFFER_BY = timedelta(minutes=5)
+"""A caller's clock may be ahead of ours by so much."""
 
 How = Literal["delivered", "picked_up", "administered"]
 
@@ -46,6 +49,9 @@ def report(
 def activate(referral: Referral, how: How, *, had_at: datetime, now: datetime) -> Decided:
     """Record that the patient has the drug. What is delivered was shipped before."""
     require(referral, Command.ACTIVATE)
+    if had_at > now + CLOCKS_MAY_DIFFER_BY:
+        fault = FieldError("/had_at", "is still to come; say it when the patient has the drug")
+        raise Invalid("nobody can have had the drug in the future", errors=[fault])
     if how == "delivered" and referral.status is not Status.SHIPPED:
         raise IllegalMove(
             f"referral {referral.code}: what was not shipped cannot be delivered; "

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from common.database import Transaction
-from common.errors import Invalid
+from common.errors import FieldError, Invalid
 from common.events.referral import WaitingOn
 from intake.domain import information
 from intake.domain.commands import Command, require
@@ -22,8 +22,9 @@ from intake.store import findings
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the clinic sends: fields to correct, words, papers."""
+    """What the clinic sends: fields to correct, words, papers; and whose referral it takes it to be."""
 
+    clinic_id: str | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
     notes: str | None = None
     documents: Sequence[Upload] = ()
@@ -56,6 +57,9 @@ async def provide(
     """Take the answer; what is still missing is named and asked for again."""
     kept = await record.fetch(tx, desk, target)
     require(kept.referral, Command.PROVIDE_INFORMATION)
+    if answer.clinic_id not in {None, kept.referral.clinic_id}:
+        fault = FieldError("/clinic_id", "is not the referral's; leave it out")
+        raise Invalid("an answer does not change whose referral it is", errors=[fault])
     if not (answer.fields or answer.notes or answer.documents):
         raise Invalid("the answer is empty; send fields, notes or documents")
     for upload in answer.documents:

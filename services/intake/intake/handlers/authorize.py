@@ -8,7 +8,7 @@ from typing import Any
 from common.database import Transaction
 from intake.domain import authorizing
 from intake.domain.authorizing import PaChange
-from intake.domain.prior_authorization import NO_DETAILS
+from intake.domain.prior_authorization import NO_DETAILS, refuse_denial_reason
 from intake.domain.referral import Referral
 from intake.handlers import record
 from intake.handlers.card import Said
@@ -27,6 +27,8 @@ async def put(
 ) -> Referral:
     """Put an authorization into a state; `said` are the fields of its details that were given."""
     kept = await record.fetch(tx, desk, target)
+    if said.get("denial_reason") is not None:
+        refuse_denial_reason(change.state)
     before = next((pa for pa in kept.referral.authorizations if pa.id == change.id), None)
     known = before.details_in(change.state) if before else NO_DETAILS
     details = replace(known, **said)
