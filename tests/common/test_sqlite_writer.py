@@ -189,5 +189,27 @@ async def test_a_reader_that_is_cancelled_while_it_connects_leaves_nothing_open(
                 await asyncio.sleep(0.01)
 
 
+async def test_a_scan_does_not_hold_the_loop_and_is_read_to_its_end(db):
+    numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500000) "
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0.005)
+
+    ticking = asyncio.create_task(tick())
+    async with db.read() as tx:
+        before = (await tx.execute(text("SELECT count(*) FROM effects"))).scalar_one()
+        counted = (await tx.execute(text(f"{numbers} SELECT count(*) FROM n"))).scalar_one()
+        await write(db, "meanwhile")
+        after = (await tx.execute(text("SELECT count(*) FROM effects"))).scalar_one()
+    ticking.cancel()
+    assert counted == 1_500_000
+    assert ticks > 5
+    assert before == after, "a scan that was broken off ended the reader's snapshot"
+
+
 def names_of_threads() -> set[str]:
     return {one.name for one in threading.enumerate()}

@@ -1,9 +1,10 @@
 """Connections to a file as SQLAlchemy's dialect wants them, in place of aiosqlite's, which wakes a thread for every call.
 
-A reader may scan, so its statements go to its thread, each with the fetching of its rows in one visit.
-A writer's run where they are awaited, through cursors of SQLite's own.
+Statements run where they are awaited: a writer's through cursors of SQLite's own, a reader's until they
+turn out to be a scan. Those are broken off, which a reader does not notice, and run again in its thread.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any, Self
 from sqlalchemy.util.concurrency import await_
 
 from common.sqlite_driver import SqliteConnection
+
+STEPS = 20_000
+"""Instructions of SQLite's machine that one statement may take on the loop: about a millisecond."""
 
 
 class ThreadCursor:
@@ -42,16 +46,14 @@ class ThreadCursor:
 
     async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> "ThreadCursor":
         """Run a statement and fetch what it returns."""
-        await self._connection.run(statement, lambda raw: self._keep(raw, statement, parameters))
+        await self._connection.run(lambda raw: self._keep(raw, statement, parameters))
         return self
 
     async def executemany(
         self, statement: str, parameters: Sequence[Sequence[Any]]
     ) -> "ThreadCursor":
         """Run a statement for each of many parameters."""
-        await self._connection.run(
-            statement, lambda raw: self._note(raw.executemany(statement, parameters))
-        )
+        await self._connection.run(lambda raw: self._note(raw.executemany(statement, parameters)))
         return self
 
     async def fetchall(self) -> Sequence[Any]:
@@ -85,13 +87,41 @@ class Reader(SqliteConnection):
         """Return a cursor; it costs nothing."""
         return ThreadCursor(self)
 
-    async def run(self, statement: str, work: Callable[[sqlite3.Connection], None]) -> None:
-        """Do one statement's work in the thread; BEGIN alone reads nothing yet."""
+    async def run(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Do one statement's work: here where it is short, in the thread where it is not, or has to wait."""
         raw = self.raw
-        if statement == "BEGIN" and not self.thread.pending:
+        if not self.thread.pending:
+            try:
+                work(raw)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF not in {
+                    sqlite3.SQLITE_INTERRUPT,
+                    sqlite3.SQLITE_BUSY,
+                }:
+                    raise
+            else:
+                await asyncio.sleep(0)  # it was not waited for: let the others in
+                return
+        await self.thread.ask(lambda: self._at_leisure(work))
+
+    def _prepare(self, raw: sqlite3.Connection) -> None:
+        super()._prepare(raw)
+        self._hurry(raw)
+
+    def _at_leisure(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        raw = self.raw
+        raw.set_progress_handler(None, 0)
+        self._wait_for_others(raw)
+        try:
             work(raw)
-        else:
-            await self.thread.ask(lambda: work(raw))
+        finally:
+            self._hurry(raw)
+
+    @staticmethod
+    def _hurry(raw: sqlite3.Connection) -> None:
+        """Have statements broken off that take long, or would have to wait."""
+        raw.execute("PRAGMA busy_timeout=0")
+        raw.set_progress_handler(lambda: 1, STEPS)
 
     async def create_function(self, *arguments: Any, **more: Any) -> None:
         """Give SQL a function (SQLAlchemy's `regexp`)."""

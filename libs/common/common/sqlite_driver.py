@@ -150,6 +150,9 @@ class SqliteConnection:
         raw = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         self._connection = raw
         self._wait_for_others(raw)
+        self._prepare(raw)
+
+    def _prepare(self, raw: sqlite3.Connection) -> None:
         for setting in READER if self._read_only else WRITER:
             raw.execute(f"PRAGMA {setting}")
 
