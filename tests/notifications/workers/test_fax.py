@@ -86,6 +86,8 @@ async def test_a_worker_that_dies_before_it_submits_costs_two_look_ups(desk: Des
     assert not await desk.send_faxes()
 
     desk.clock.advance(AFTER_LEASE)
+    await desk.watch_faxes()
+    desk.clock.advance(AFTER_LEASE)
     await finish(desk)
 
     assert len(desk.gateway.looked_up) == 2
@@ -101,6 +103,7 @@ async def test_a_clock_put_forward_while_a_fax_is_on_its_way_does_not_make_the_p
     (outgoing,) = await take_ready(desk.runtime, "fax", means=desk.means, pace=PACE)
     desk.clock.advance(timedelta(hours=3))
     await desk.watch_faxes()
+    assert not await desk.watch_faxes(), "the second look is a lease later"
     parcel = outgoing.parcel
     page = OutgoingFax(parcel.attempt_id, parcel.destination, b"%PDF", 1, "header")
     assert isinstance(await desk.gateway.submit(page), Submitted)

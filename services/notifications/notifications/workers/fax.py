@@ -165,7 +165,7 @@ class FaxWatcher:
                 await receipts.taken(tx, held, found.gateway_id, ask_at=now)
                 return
             if held["state"] == DeliveryState.SENDING:
-                await receipts.unanswered(tx, held, "lost", look_at=now + self.pace.lease)
+                await receipts.ask_again(tx, held, at=now + self.pace.lease)
                 return
             delay = next_attempt(FailureClass.PROVIDER, held["attempts"])
             at = retry_at(held["first_attempt_at"], delay, now=now)
