@@ -71,6 +71,8 @@ class Source:
     """The PRD segment of the referring provider, in standard separators."""
     cancel_asked: bool = False
     """The clinic has asked to cancel the referral since."""
+    wants_answer: bool = False
+    """It asked for an application acknowledgement (MSH-16), which RRI is for REF."""
 
 
 STATUS_ASKED = {

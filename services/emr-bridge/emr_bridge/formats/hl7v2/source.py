@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from emr_bridge.domain.outgoing import Source
 from emr_bridge.formats.hl7v2.header import read_header
+from emr_bridge.formats.hl7v2.manner import manner_of
 from emr_bridge.formats.hl7v2.reader import Message, read
 from emr_bridge.formats.hl7v2.separators import standard
 
@@ -29,6 +30,7 @@ def source_of(original: Original) -> Source:
         profile_id=standard(message.first("MSH").field(21), message.separators),
         referrer=_referrer(message),
         cancel_asked=original.cancel_asked,
+        wants_answer=manner_of(header).wants_application(is_error=False),
     )
 
 

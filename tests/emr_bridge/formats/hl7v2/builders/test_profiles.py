@@ -39,7 +39,8 @@ def words_of(pdf: bytes) -> str:
 
 
 def test_rri_answers_the_ref_with_its_own_number_byte_for_byte():
-    raw = build_report(in_profile("referral_received", "rri"))
+    source = Source("REF^I12", "M-1", referrer=REFERRER, wants_answer=True)
+    raw = build_report(in_profile("referral_received", "rri", source=source))
     message = read(raw)
     rf1 = message.first("RF1")
     assert raw.decode().split("\r")[1:3] == [
@@ -60,9 +61,15 @@ def test_rri_answers_the_ref_with_its_own_number_byte_for_byte():
     ]
 
 
+def test_rri_holds_no_msa_where_no_application_acknowledgement_was_asked_for():
+    """A listener may take whatever holds an MSA for an answer to itself, and say nothing."""
+    assert not read(build_report(in_profile("referral_received", "rri"))).all("MSA")
+
+
 def test_rri_is_a_reply_only_once_and_names_us_as_who_was_referred_to():
     us = Us(name="Rose Pharmacy", phone="+15035550199", fax="+15035550198", npi="1234567893")
-    message = read(build_report(in_profile("referral_declined", "rri", us=us)))
+    source = Source("REF^I12", "M-1", referrer=REFERRER, wants_answer=True)
+    message = read(build_report(in_profile("referral_declined", "rri", us=us, source=source)))
     assert not message.all("MSA")
     receiving = message.all("PRD")[1]
     assert (receiving.text(1), receiving.text(2), receiving.field(7)) == (

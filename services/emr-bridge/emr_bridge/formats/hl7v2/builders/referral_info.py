@@ -25,12 +25,16 @@ RECEIVING = "RT^Referred to Provider^HL70286"
 
 
 def referral_info(outgoing: Outgoing, row: Row) -> bytes:
-    """Return the message; Unbuildable when it would not be valid."""
+    """Return the message; Unbuildable when it would not be valid.
+
+    With MSA only as the acknowledgement that was asked for: some listeners (HAPI's) take whatever
+    holds an MSA for an acknowledgement of a message of their own, and answer nothing.
+    """
     source = outgoing.source
     if source is None or not outgoing.placer:
         raise Unbuildable(["RF1-6"])
     message = started(row.message, outgoing)
-    if outgoing.request.notice == REPLY:
+    if source.wants_answer and outgoing.request.notice == REPLY:
         fill(message.add_segment("MSA"), {1: "AA", 2: escaped(source.control_id)})
     fill(message.add_segment("RF1"), _rf1(outgoing, row))
     for fields in ({1: REFERRING, 2: IN_ITS_PLACE}, _us(outgoing.us)):
