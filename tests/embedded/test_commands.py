@@ -165,6 +165,62 @@ def test_a_command_without_a_system_says_so_on_stderr_and_fails(words):
     assert told.stdout == ""
 
 
+@pytest.mark.parametrize("words", [("events", "tail"), ("events", "show", NOBODY)], ids=" ".join)
+def test_whoever_reads_a_log_that_is_not_there_does_not_make_it(tmp_path, words):
+    told = RUN.invoke(app, list(words), env={"DATA_DIR": str(tmp_path)})
+    assert told.exit_code == 3
+    assert str(tmp_path / "events.db") in told.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+WRONG = {"NOTIFICATIONS_BATCH": "zz-many", "INTAKE_PORT": "zz-door"}
+
+
+@pytest.mark.parametrize("words", [("config", "print"), ("migrate",)], ids=" ".join)
+def test_a_setting_that_cannot_be_read_is_named_with_its_prefix_and_the_reason(tmp_path, words):
+    told = RUN.invoke(app, list(words), env=WRONG | {"DATA_DIR": str(tmp_path)})
+    assert told.exit_code == 1
+    for name, value in WRONG.items():
+        assert f"{name}: Input should be a valid integer" in told.stderr
+        assert value not in told.stderr
+
+
+def test_the_doctor_names_settings_that_cannot_be_read(tmp_path):
+    told = RUN.invoke(app, ["doctor", "--json"], env=WRONG | {"DATA_DIR": str(tmp_path)})
+    assert told.exit_code == 4
+    assert {f["todo"] for f in json.loads(told.stdout)} == {f"correct {name}" for name in WRONG}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "check", "named"),
+    [
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_TRACES_EXPORTER": "zz"},
+            "tracing",
+            "OTEL_TRACES_EXPORTER",
+        ),
+        (
+            {"EMR_BRIDGE_MLLP_TLS_CERTIFICATE": "/nowhere/zz.pem"},
+            "MLLP and TLS",
+            "EMR_BRIDGE_MLLP_TLS_CERTIFICATE",
+        ),
+        ({"EMR_BRIDGE_MLLP_HOST": "0.0.0.0"}, "MLLP and TLS", "EMR_BRIDGE_MLLP_TLS_CERTIFICATE"),
+        (
+            {"EMR_BRIDGE_SENDING_TLS_TRUSTED": "/nowhere/zz.pem"},
+            "TLS towards EMRs",
+            "EMR_BRIDGE_SENDING_TLS",
+        ),
+    ],
+    ids=["tracing", "certificate", "open", "trusted"],
+)
+def test_the_doctor_names_tracing_and_tls_that_cannot_be_used(tmp_path, wrong, check, named):
+    environment = wrong | {"DATA_DIR": str(tmp_path), "EMR_BRIDGE_MLLP_PORT": str(free_port())}
+    told = RUN.invoke(app, ["doctor", "--url", "http://127.0.0.1:9", "--json"], env=environment)
+    (found,) = [f for f in json.loads(told.stdout) if f["check"] == check]
+    assert found["state"] == "off"
+    assert named in found["told"] + found["todo"]
+
+
 def test_the_doctor_without_a_system_is_no_traceback(tmp_path):
     environment = {"DATA_DIR": str(tmp_path), "EMR_BRIDGE_MLLP_PORT": str(free_port())}
     told = RUN.invoke(app, ["doctor", "--url", "http://127.0.0.1:9", "--json"], env=environment)

@@ -67,6 +67,9 @@ def clock(shared: SharedSettings) -> Finding:
 
 async def event_log(shared: SharedSettings) -> Finding:
     """Find out whether the event log answers."""
+    file = file_of(shared)
+    if file is not None and not file.exists():
+        return _ok("event log", f"{file} is made at the first start")
     kind = (shared.event_log_url or "sqlite").partition(":")[0]
     try:
         log = open_log(shared)
@@ -81,6 +84,15 @@ async def event_log(shared: SharedSettings) -> Finding:
     finally:
         await log.close()
     return _ok("event log", f"{kind} answers")
+
+
+def file_of(settings: SharedSettings) -> Path | None:
+    """Return the file of the embedded log; None for a cluster."""
+    url = settings.event_log_url
+    if url is None:
+        return settings.data_dir / "events.db"
+    scheme, _, path = url.partition(":///")
+    return Path(path) if scheme.startswith("sqlite") else None
 
 
 def mllp_port(host: str, port: int) -> Finding:

@@ -8,7 +8,7 @@ import typer
 import emr_bridge.settings
 import notifications.settings
 from common.settings import SharedSettings
-from embedded.checks import clinics, machine, services
+from embedded.checks import clinics, machine, services, settings
 from embedded.checks.finding import Finding
 from embedded.cli.client import Api
 from embedded.cli.options import AsJson
@@ -38,6 +38,10 @@ def doctor(
 
 
 def _look(url: str | None) -> Iterator[Finding]:
+    found = list(settings.look())
+    yield from found
+    if any(finding.check == settings.UNREADABLE and finding.is_off for finding in found):
+        return
     bridge = emr_bridge.settings.Settings()
     yield from machine.look(SharedSettings(), mllp=(bridge.mllp_host, bridge.mllp_port))
     apis = {name: Api(name, f"{url.rstrip('/')}/{name}" if url else None) for name in ALONE}
@@ -48,5 +52,5 @@ def _look(url: str | None) -> Iterator[Finding]:
             if finding.check == "answers" and finding.is_off:
                 silent.add(name)
     if not silent & {"intake", "emr-bridge"}:
-        settings = notifications.settings.Settings()
-        yield from clinics.look(apis["intake"], apis["emr-bridge"], settings)
+        own = notifications.settings.Settings()
+        yield from clinics.look(apis["intake"], apis["emr-bridge"], own)

@@ -94,9 +94,20 @@ class Commands(TyperGroup):
         except ReferralLoopError as error:
             raise fail(str(error)) from error
         except ValidationError as error:
-            names = ", ".join(".".join(map(str, fault["loc"])).upper() for fault in error.errors())
-            raise fail(f"settings that cannot be used: {names}") from error
+            raise fail(_unreadable(error)) from error
         except (DBAPIError, OSError) as error:
             told = type(getattr(error, "orig", None) or error).__name__
             hint = "is the address right, and was `referral-loop migrate` run?"
             raise fail(f"a database or the event log did not answer ({told}): {hint}") from error
+
+
+def _unreadable(error: ValidationError) -> str:
+    """Name the variables that cannot be read and why; of another model its fields."""
+    from embedded.checks.settings import unreadable  # only here: it knows all services
+
+    faults = list(unreadable()) or [
+        (".".join(map(str, fault["loc"])), fault["msg"])
+        for fault in error.errors(include_input=False)
+    ]
+    told = "; ".join(f"{name}: {why}" for name, why in faults)
+    return f"settings that cannot be used: {told}"
