@@ -124,12 +124,12 @@ async def test_it_is_crowded_while_many_wait_for_one_commit_and_not_before_or_af
     alone = asyncio.create_task(door.ask(b"0"))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert not door.batches.is_crowded
+    seen = [door.batches.is_crowded]
     await alone
     many = [asyncio.create_task(door.ask(b"%d" % number)) for number in range(CROWD)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert door.batches.is_crowded
+    seen.append(door.batches.is_crowded)
     await asyncio.gather(*many)
     await asyncio.sleep(0)
-    assert not door.batches.is_crowded
+    assert [*seen, door.batches.is_crowded] == [False, True, False]

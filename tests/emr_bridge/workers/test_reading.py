@@ -90,6 +90,7 @@ async def test_a_reader_that_was_killed_between_two_batches_is_replaced(found, r
     before = {child.pid for child in multiprocessing.active_children()}
     await reader.read(found)
     (child,) = [c for c in multiprocessing.active_children() if c.pid not in before]
+    assert child.pid is not None
     os.kill(child.pid, signal.SIGKILL)
     await asyncio.to_thread(child.join)
     understood, _ = await reader.read(found)
