@@ -35,10 +35,10 @@ async def test_a_loop_steps_again_while_there_is_more_and_then_waits_to_be_woken
         return answers[steps - 1] if steps <= len(answers) else False
 
     loop = asyncio.create_task(poll(step, wake=signal, every=60))
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(0.1)
     assert steps == 3
     signal.notify()
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(0.1)
     assert steps == 4
     loop.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -56,10 +56,29 @@ async def test_a_loop_that_is_woken_during_its_step_steps_once_more():
         return False
 
     loop = asyncio.create_task(poll(step, wake=signal, every=60))
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(0.1)
     assert steps == 2
     loop.cancel()
     await asyncio.wait([loop])
+
+
+async def test_a_loop_that_finds_nothing_rests_however_often_it_is_woken():
+    """INVARIANT: a hundred commits are not a hundred looks of every loop."""
+    signal, steps = Signal(), 0
+
+    async def step() -> bool:
+        nonlocal steps
+        steps += 1
+        return False
+
+    loop = asyncio.create_task(poll(step, wake=signal, every=60, rest=0.1))
+    for _ in range(50):
+        signal.notify()
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.15)
+    loop.cancel()
+    await asyncio.wait([loop])
+    assert 2 <= steps <= 4
 
 
 async def test_a_loop_that_nobody_wakes_looks_after_its_interval():

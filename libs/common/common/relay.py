@@ -99,7 +99,7 @@ async def _watch(service: Service, observe: Observe) -> None:
     db = service.runtime.db
     async with _opened(db) as (rows, _):
         publisher = _publisher(service, rows, observe)
-        await poll(publisher.has_more, wake=db.told, every=EVERY_SECONDS)
+        await poll(publisher.has_more, wake=db.told, every=EVERY_SECONDS, rest=0)
 
 
 async def _take_turns(service: Service, observe: Observe) -> None:

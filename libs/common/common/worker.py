@@ -1,5 +1,6 @@
 """Loops beside the API: each does what is due, then waits to be woken or for its interval."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -14,9 +15,27 @@ class Worker:
     run: Callable[[], Awaitable[None]]
 
 
-async def poll(step: Callable[[], Awaitable[bool]], *, wake: Signal, every: float) -> None:
-    """Repeat `step` while it returns True; then wait for the signal or `every` seconds; for ever."""
+REST_SECONDS = 0.02
+"""How long a loop that found nothing lets others work before it looks again, however often it is woken."""
+
+
+async def poll(
+    step: Callable[[], Awaitable[bool]],
+    *,
+    wake: Signal,
+    every: float,
+    rest: float = REST_SECONDS,
+) -> None:
+    """Repeat `step` while it returns True; then wait for the signal or `every` seconds; for ever.
+
+    Every commit wakes every loop of a service, and most are none of its business: after a look that
+    found nothing the next is at least `rest` seconds later. 0 where an event waits for this loop.
+    """
+    loop = asyncio.get_running_loop()
     while True:
         seen = wake.count
-        if not await step():
-            await wake.wait(every, since=seen)
+        if await step():
+            continue
+        again = loop.time() + rest
+        if await wake.wait(every, since=seen) and (pause := again - loop.time()) > 0:
+            await asyncio.sleep(pause)

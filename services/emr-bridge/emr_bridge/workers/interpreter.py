@@ -49,7 +49,7 @@ async def interpreter(runtime: Runtime, is_crowded: Callable[[], bool] = lambda:
         return more
 
     try:
-        await poll(step, wake=runtime.db.committed, every=INTERVAL_SECONDS)
+        await poll(step, wake=runtime.db.committed, every=INTERVAL_SECONDS, rest=0)
     finally:
         reader.close()
 
