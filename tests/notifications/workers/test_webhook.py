@@ -18,6 +18,7 @@ from common.events.referral import PriorAuthorizationChanged, ReferralReceived, 
 from common.ids import new_id
 from notifications.channels.destinations import Destinations
 from notifications.channels.webhook import WebhookSender
+from notifications.channels.webhook_body import TYPES
 from notifications.handlers.replay import replay_webhooks
 from notifications.store.deliveries import Request
 from notifications.workers.claiming import take_ready
@@ -106,6 +107,8 @@ async def test_the_body_is_thin_ids_and_codes_and_where_to_read_more(
     assert told["data"]["waiting_on"] == "pharmacy"
     assert told["data"]["url"] == REFERRALS.format(referral_id=told["data"]["referral_id"])
     assert set(told) == {"type", "timestamp", "data"}
+    assert told["timestamp"] == desk.clock().isoformat()
+    assert told["type"] in TYPES
 
 
 async def test_a_heartbeat_has_a_type_of_its_own(

@@ -58,7 +58,7 @@ class FaxNumberIn(FaxNumber, Strict):
     number: Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
 
 
-class ContactIn(Contact, Strict):
+class ClinicContactIn(Contact, Strict):
     """A person to whom updates are addressed."""
 
     name: Name
@@ -116,7 +116,7 @@ class ClinicIn(Strict):
     opening_hours: tuple[OpeningHoursIn, ...] = ()
     holidays: tuple[date, ...] = ()
     fax_numbers: tuple[FaxNumberIn, ...] = ()
-    contacts: tuple[ContactIn, ...] = ()
+    contacts: tuple[ClinicContactIn, ...] = ()
     channels: tuple[Channel, ...] = Field(
         default=(), description="In the order in which they are tried"
     )

@@ -4,7 +4,16 @@ from fastapi import FastAPI
 
 from common.http import create_api
 from common.service import Runtime
-from notifications.api import audit, deliveries, notices, promises, receipts, tasks, webhooks
+from notifications.api import (
+    audit,
+    deliveries,
+    notices,
+    partner,
+    promises,
+    receipts,
+    tasks,
+    webhooks,
+)
 from notifications.api.given import Given
 
 DESCRIPTION = """
@@ -27,4 +36,5 @@ def api(runtime: Runtime, given: Given) -> FastAPI:
     app.state.given = given
     for part in (deliveries, promises, tasks, notices, webhooks, receipts, audit):
         app.include_router(part.router)
+    app.webhooks.include_router(partner.router)
     return app

@@ -2,7 +2,6 @@
 
 import asyncio
 import email.utils
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,8 +14,8 @@ from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 from common import tracing
 from common.backoff import scheduled
 from notifications.channels.destinations import Destinations, Forbidden
+from notifications.channels.webhook_body import body_of
 from notifications.domain.parcel import Parcel
-from notifications.domain.telling import PENDING
 
 SCHEDULE: Final = (
     *(timedelta(0), timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30)),
@@ -26,7 +25,6 @@ SCHEDULE: Final = (
 
 THROTTLED: Final = frozenset({429, 502, 503, 504})
 LONGEST_WAIT: Final = timedelta(hours=24)
-PENDING_TYPE: Final = "prior_authorization.pending"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +49,9 @@ def next_attempt(attempts: int) -> timedelta | None:
     return scheduled(attempts, SCHEDULE)
 
 
-def type_of(parcel: Parcel) -> str:
-    """Return the webhook's type: the event's name without its version."""
-    if parcel.letter.notice.name == PENDING:
-        return PENDING_TYPE
-    return parcel.event_type.rpartition(".v")[0]
-
-
 def payload(parcel: Parcel, *, referral_url: str) -> bytes:
-    """Return the body: ids, codes and where to read more. Nobody's name travels in it."""
-    data = {
-        "referral_id": str(parcel.referral_id),
-        "referral_code": parcel.letter.notice.referral_code,
-        "clinic_id": parcel.clinic_id,
-        "notice_id": str(parcel.notice_id),
-        "notice": parcel.letter.notice.name,
-        "status": parcel.referral_status,
-        "waiting_on": parcel.waiting_on,
-        "url": referral_url.format(referral_id=parcel.referral_id),
-    }
-    told = {"type": type_of(parcel), "timestamp": parcel.happened_at.isoformat(), "data": data}
-    return json.dumps(told, separators=(",", ":")).encode()
+    """Return the body's bytes."""
+    return body_of(parcel, referral_url=referral_url).model_dump_json().encode()
 
 
 def signed_headers(parcel: Parcel, body: bytes, *, now: datetime) -> dict[str, str]:
