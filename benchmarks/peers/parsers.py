@@ -26,14 +26,7 @@ DIFFERENT = 5_000
 
 def ours(message: bytes) -> object:
     """Read, and cut everything that is otherwise cut when it is asked for, down to subcomponents."""
-    parsed = read(message)
-    return [
-        component.split("&")
-        for segment in parsed.segments
-        for number in range(1, segment.raw.count("|") + 2)
-        for value in segment.values(number)
-        for component in value.components
-    ]
+    return [segment.cut() for segment in read(message).segments]
 
 
 def header(message: bytes) -> object:

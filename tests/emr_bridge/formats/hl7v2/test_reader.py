@@ -277,3 +277,24 @@ def test_each_value_knows_where_it_stands():
     ]
     assert [prd.value(2).place for prd in message.all("PRD")] == ["PRD[1]-2", "PRD[2]-2"]
     assert message.first("ZZZ").value(1).place == ""
+
+
+def test_a_segment_is_cut_whole_down_to_its_subcomponents():
+    message = read(PID.encode())
+    assert message.first("MSH").cut()[1:3] == [(("|",),), (("^~\\&",),)]
+    assert [list(map(list, field)) for field in message.first("PID").cut()] == [
+        [["PID"]],
+        [["1"]],
+        [[""]],
+        [["77", "", "", "CLINIC", "MR"], ["88", "", "", "STATE", "SS"]],
+        [[""]],
+        [[["ZZTEST", "van"], "Anna", "M"]],
+        [['""']],
+        [["19800102"]],
+    ]
+
+
+def test_what_a_message_without_inner_separators_holds_is_whole():
+    header, pid = read(b"MSH|^|A\rPID|a^b~c&d\\F\\\r").segments
+    assert header.cut()[2] == (("^",),)
+    assert list(map(list, pid.cut()[1])) == [["a", "b~c&d\\F\\"]]

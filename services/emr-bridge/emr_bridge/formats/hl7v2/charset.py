@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 NAMES = {
     "ASCII": "ascii",
@@ -52,8 +53,7 @@ def decode(raw: bytes, declared: str = "", default: str = "utf-8") -> Decoded:
     ASCII and yet valid UTF-8 is UTF-8, whatever the label says: other charsets do not form such
     sequences by chance.
     """
-    names = [name.strip() for name in SEPARATED.split(declared) if name.strip()]
-    labelled = [known for name in names if (known := python_name(name))]
+    names, labelled = _labels(declared)
     if raw.isascii():
         return _decode_ascii(raw, labelled, default)
     for charset in ("utf-8", *labelled, default, *LAST_RESORTS):
@@ -61,6 +61,13 @@ def decode(raw: bytes, declared: str = "", default: str = "utf-8") -> Decoded:
         if text is not None:
             return Decoded(text, charset, _repairs(charset, names, labelled, default))
     raise AssertionError("latin-1 maps every byte")  # pragma: no cover
+
+
+@lru_cache(maxsize=64)
+def _labels(declared: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names in MSH-18, and Python's of those that it knows."""
+    names = tuple(name.strip() for name in SEPARATED.split(declared) if name.strip())
+    return names, tuple(known for name in names if (known := python_name(name)))
 
 
 def _decode_ascii(raw: bytes, labelled: Sequence[str], default: str) -> Decoded:
@@ -96,6 +103,7 @@ def hl7_name(charset: str) -> str:
     return "UNICODE UTF-8" if name == "utf-8" else name
 
 
+@lru_cache(maxsize=64)
 def _superset(labelled: str | None, default: str) -> str:
     r"""Return the charset of escaped bytes (`\\Xdd\\`) in a message that is otherwise ASCII."""
     for charset in (labelled, default):
@@ -116,6 +124,7 @@ def _strictly(raw: bytes, charset: str | None) -> str | None:
         return None
 
 
+@lru_cache(maxsize=64)
 def _known(charset: str) -> str | None:
     try:
         return codecs.lookup(python_name(charset) or charset).name

@@ -1,12 +1,14 @@
 """A fast, lossless reader of ER7: any bytes become a Message, nothing is thrown away or raised.
 
-Fields are cut only when they are asked for; a message's own separators are used throughout.
+Fields are cut only when they are asked for, and once; a message's own separators are used
+throughout. Segments and values are not frozen, as a frozen one takes twice as long to make: nobody
+changes one.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 
 from emr_bridge.formats.hl7v2.charset import decode
@@ -26,7 +28,16 @@ MOST_PARTS = 1_000
 """What is beyond stays uncut in the last one: nothing is lost, and memory stays bounded."""
 
 
-@dataclass(frozen=True, slots=True)
+Component = str | list[str]
+"""As written; its subcomponents where it has several."""
+
+Field = Sequence[Sequence[Component]]
+"""Its repetitions, each of components; an empty field is one empty component."""
+
+EMPTY: Field = (("",),)
+
+
+@dataclass(slots=True)
 class Value:
     """One repetition of a field: components, subcomponents, and its text as written."""
 
@@ -35,6 +46,7 @@ class Value:
     charset: str
     place: str = field(default="", compare=False)
     """Where it stands, such as `PID[1]-3` or, from the second repetition on, `PID[1]-3[2]`."""
+    _components: list[str] | None = field(default=None, init=False, compare=False, repr=False)
 
     @property
     def is_null(self) -> bool:
@@ -44,15 +56,20 @@ class Value:
     @property
     def components(self) -> list[str]:
         """The components as written."""
-        return _cut(self.raw, self.separators.component)
+        if self._components is None:
+            self._components = _cut(self.raw, self.separators.component)
+        return self._components
 
     def component(self, number: int, subcomponent: int = 1) -> str | None:
         """Return the text of a component (counted from 1); None when empty or null."""
+        if not self.raw:
+            return None
         components = self.components
         raw = components[number - 1] if number <= len(components) else ""
-        parts = _cut(raw, self.separators.subcomponent)
-        part = parts[subcomponent - 1] if subcomponent <= len(parts) else ""
-        return None if part in ("", NULL) else self._plain(part)
+        if subcomponent > 1 or self.separators.subcomponent in raw:
+            parts = _cut(raw, self.separators.subcomponent)
+            raw = parts[subcomponent - 1] if subcomponent <= len(parts) else ""
+        return None if raw in ("", NULL) else self._plain(raw)
 
     def text(self) -> str | None:
         """Return the whole repetition as text, its separators left in; None when empty or null."""
@@ -62,7 +79,7 @@ class Value:
         return self.separators.unescape(raw, self.charset).strip() or None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Segment:
     """One segment: its name, its text as written, and what ended its line."""
 
@@ -73,22 +90,61 @@ class Segment:
     charset: str
     occurrence: int = 1
     """Which of its name it is in the message, counted from 1."""
-    _fields: list[str] = field(default_factory=list, compare=False, repr=False)
+    _fields: list[str] | None = field(default=None, init=False, compare=False, repr=False)
+    _values: dict[int, Sequence[Value]] | None = field(
+        default=None, init=False, compare=False, repr=False
+    )
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields as written, by number: before the first stands the segment's name."""
+        if self._fields is None:
+            self._fields = _cut(self.raw, self.separators.field)
+            if self.name in HEADERS:
+                self._fields.insert(1, self.separators.field)
+        return self._fields
 
     def field(self, number: int) -> str:
         """Return a field as written; empty when it is not there. MSH-1 is the separator itself."""
-        fields = self._cut()
+        fields = self.fields
         return fields[number] if 0 <= number < len(fields) else ""
 
-    def values(self, number: int) -> list[Value]:
+    def values(self, number: int) -> Sequence[Value]:
         """Return the repetitions of a field that hold anything."""
-        return [
-            Value(raw, self.separators, self.charset, self.place(number, repetition))
-            for repetition, raw in enumerate(
-                _cut(self.field(number), self.separators.repetition), start=1
-            )
-            if raw
+        if self._values is None:
+            self._values = {}
+        known = self._values.get(number)
+        if known is not None:
+            return known
+        raw = self.field(number)
+        repetitions = _cut(raw, self.separators.repetition)
+        values = [
+            Value(one, self.separators, self.charset, self.place(number, repetition))
+            for repetition, one in enumerate(repetitions, start=1)
+            if one
         ]
+        if len(repetitions) == 1:  # Of a thousand repetitions in each segment nothing is kept.
+            self._values[number] = values
+        return values
+
+    def cut(self) -> list[Field]:
+        """Return every field, by number, down to its subcomponents as written."""
+        marks, fields = self.separators, self.fields
+        mark, again, inner = marks.component, marks.repetition, marks.subcomponent
+        if again in self.raw or inner in self.raw:
+            cut = [
+                EMPTY
+                if not raw
+                else _cut_field(raw, marks)
+                if again in raw or inner in raw
+                else (raw.split(mark, MOST_PARTS),)
+                for raw in fields
+            ]
+        else:
+            cut = [(raw.split(mark, MOST_PARTS),) if raw else EMPTY for raw in fields]
+        if self.name in HEADERS:
+            cut[1:3] = [((raw,),) for raw in fields[1:3]]
+        return cut
 
     def place(self, number: int, repetition: int = 1) -> str:
         """Return how a field's place is called: `PRD[1]-2`, and `PID[1]-3[2]` for a repetition."""
@@ -97,19 +153,12 @@ class Segment:
 
     def value(self, number: int) -> Value:
         """Return the first repetition of a field, an empty one when there is none."""
-        return next(iter(self.values(number)), Value("", self.separators, self.charset))
+        values = self.values(number)
+        return values[0] if values else Value("", self.separators, self.charset)
 
     def text(self, number: int, component: int = 1) -> str | None:
         """Return one component of a field's first repetition; None when empty or null."""
         return self.value(number).component(component)
-
-    def _cut(self) -> list[str]:
-        if not self._fields:
-            fields = _cut(self.raw, self.separators.field)
-            if self.name in HEADERS:
-                fields.insert(1, self.separators.field)
-            self._fields.extend(fields)
-        return self._fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +170,21 @@ class Message:
     segments: tuple[Segment, ...]
     prelude: str = ""
     repairs: tuple[str, ...] = ()
+    _named: dict[str, list[Segment]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     def first(self, name: str) -> Segment:
         """Return the first segment of that name, an empty one when there is none."""
-        nothing = Segment(name, "", "", self.separators, self.charset, 0)
-        return next((segment for segment in self.segments if segment.name == name), nothing)
+        found = self.all(name)
+        return found[0] if found else Segment(name, "", "", self.separators, self.charset, 0)
 
-    def all(self, name: str) -> list[Segment]:
+    def all(self, name: str) -> Sequence[Segment]:
         """Return every segment of that name."""
-        return [segment for segment in self.segments if segment.name == name]
+        if not self._named:
+            for segment in self.segments:
+                self._named.setdefault(segment.name, []).append(segment)
+        return self._named.get(name, [])
 
     def to_bytes(self) -> bytes:
         """Return the very bytes that were read."""
@@ -153,9 +208,11 @@ def _repairs(prelude: str, segments: Sequence[Segment], separators: str | None) 
     yield from ("byte_order_mark",) if prelude.startswith(BOM) else ()
     yield from ("text_before_header",) if prelude.lstrip(BOM).strip() else ()
     yield from (f"{separators} MSH-2",) if separators else ()
-    yield from ("line_ends",) if any("\n" in segment.ending for segment in segments) else ()
-    blank = (one for one in segments if one.ending and one.ending not in LINE_ENDS)
-    wrapped = (one for one in segments if LINE_END.search(one.raw))
+    endings = {segment.ending for segment in segments}
+    yield from ("line_ends",) if any("\n" in ending for ending in endings) else ()
+    strange = endings.difference(LINE_ENDS, ("",))
+    blank = (one for one in segments if one.ending in strange) if strange else ()
+    wrapped = (one for one in segments if "\r" in one.raw or "\n" in one.raw)
     for code, where in (("blank_line", blank), ("wrapped_line", wrapped)):
         yield from (f"{code} {one.name}[{one.occurrence}]" for one in islice(where, MOST_REPAIRS))
 
@@ -163,7 +220,9 @@ def _repairs(prelude: str, segments: Sequence[Segment], separators: str | None) 
 def _declared_charset(raw: bytes) -> str:
     """MSH-18 has to be known before the text is: read it from the bytes of the first line."""
     start = raw.find(b"MSH")
-    line = re.split(rb"[\r\n]", raw[start : start + 8192], maxsplit=1)[0] if start >= 0 else b""
+    if start < 0:
+        return ""
+    line = raw[start : start + 8192].partition(b"\r")[0].partition(b"\n")[0]
     fields = line.split(line[3:4]) if len(line) > 3 else []
     return fields[17].decode("latin-1") if len(fields) > 17 else ""
 
@@ -176,30 +235,40 @@ def _header_start(text: str) -> int:
 
 def _separators(body: str) -> tuple[Separators, str | None]:
     mark = body[3:4]
-    if not HEADER.match(body) or not mark or mark.isalnum() or mark.isspace():
+    if not body.startswith(HEADERS) or not mark or mark.isalnum() or mark.isspace():
         return Separators(), None
-    header = LINE_END.split(body[:8192], maxsplit=1)[0]
-    return read_separators(mark, header[4:].split(mark, 1)[0])
+    return read_separators(mark, LINE_END.split(body[4:8192].split(mark, 1)[0], maxsplit=1)[0])
 
 
 def _segments(body: str, separators: Separators, charset: str) -> tuple[Segment, ...]:
     """Cut at line ends that a segment's name follows; wrapped text stays with its segment."""
-    mark = re.escape(separators.field)
-    boundary = re.compile(
-        rf"(?:\r\n|\n|\r)[\r\n\t ]*(?=[A-Z][A-Z0-9]{{2}}(?:{mark}|[\r\n]|$)|$)", re.ASCII
-    )
-    lines, start = [], 0
-    for found in islice(boundary.finditer(body), MOST_SEGMENTS):
-        lines.append((body[start : found.start()], found.group()))
-        start = found.end()
-    if start < len(body):
-        lines.append((body[start:], ""))
-    seen: Counter[str] = Counter()
+    boundary = _boundary(separators.field, r"[\r\n]" if "\n" in body else r"\r")
+    pieces = boundary.split(body, MOST_SEGMENTS)
+    pieces += [""] if pieces[-1] else []
+    seen: dict[str, int] = {}
     segments = []
-    for raw, ending in lines:
-        seen[raw[:3]] += 1
-        segments.append(Segment(raw[:3], raw, ending, separators, charset, seen[raw[:3]]))
+    for raw, ending in zip(pieces[::2], pieces[1::2], strict=False):
+        name = raw[:3]
+        seen[name] = occurrence = seen.get(name, 0) + 1
+        segments.append(Segment(name, raw, ending, separators, charset, occurrence))
     return tuple(segments)
+
+
+@lru_cache(maxsize=64)
+def _boundary(mark: str, line_end: str) -> re.Pattern[str]:
+    name = rf"[A-Z][A-Z0-9]{{2}}(?:{re.escape(mark)}|[\r\n]|$)"
+    return re.compile(rf"({line_end}[\r\n\t ]*)(?={name}|$)", re.ASCII)
+
+
+def _cut_field(raw: str, marks: Separators) -> Field:
+    return [_cut_components(one, marks) for one in _cut(raw, marks.repetition)]
+
+
+def _cut_components(raw: str, marks: Separators) -> Sequence[Component]:
+    components, mark = raw.split(marks.component, MOST_PARTS), marks.subcomponent
+    if not mark or mark not in raw:
+        return components
+    return [_cut(one, mark) if mark in one else one for one in components]
 
 
 def _cut(text: str, separator: str) -> list[str]:

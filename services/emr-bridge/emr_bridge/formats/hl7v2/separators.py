@@ -81,6 +81,7 @@ class Separators:
         return found.group(0)
 
 
+@lru_cache(maxsize=64)
 def read_separators(field: str, encoding: str) -> tuple[Separators, str | None]:
     r"""Return the separators that MSH-1 and MSH-2 name, and how MSH-2 had to be repaired, if at all.
 

@@ -235,4 +235,4 @@ def _with_codes(
         repetitions.append(marks.component.join(parts))
     fields = segment.raw.split(marks.field)
     fields[number] = marks.repetition.join(repetitions)
-    return replace(segment, raw=marks.field.join(fields), _fields=[])
+    return replace(segment, raw=marks.field.join(fields))

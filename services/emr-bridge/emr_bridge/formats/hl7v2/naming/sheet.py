@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from emr_bridge.formats.hl7v2.naming import definitions
 from emr_bridge.formats.hl7v2.naming.definitions import UNKNOWN, Part
 from emr_bridge.formats.hl7v2.naming.masking import MASK, is_clear
 from emr_bridge.formats.hl7v2.naming.meanings import SEGMENTS, meaning
-from emr_bridge.formats.hl7v2.reader import HEADERS, Message, Segment
+from emr_bridge.formats.hl7v2.reader import HEADERS, Component, Message, Segment
 from emr_bridge.formats.hl7v2.separators import NULL
 
 NAME = re.compile(r"[A-Z][A-Z0-9]{2}", re.ASCII)
@@ -87,30 +87,32 @@ Found = tuple[str, int, Part, int, Part, str]
 
 
 def _leaves(segment: Segment, version: str) -> Iterator[tuple[str, str, Found]]:
+    cut = segment.cut()
     for number, field, raw in fields_of(segment, version):
         if segment.name in HEADERS and number <= 2:
             yield str(number), field.name, (segment.name, number, field, 1, field, raw)
             continue
-        for repetition, value in enumerate(_cut(raw, segment.separators.repetition), start=1):
+        for repetition, value in enumerate(cut[number], start=1):
             place = f"{number}[{repetition}]" if repetition > 1 else str(number)
             for inner, name, component, leaf, text in _parts(segment, field, value):
                 found = (segment.name, number, field, component, leaf, text)
                 yield place + inner, name, found
 
 
-def _parts(segment: Segment, field: Part, raw: str) -> Iterator[tuple[str, str, int, Part, str]]:
+def _parts(
+    segment: Segment, field: Part, components: Sequence[Component]
+) -> Iterator[tuple[str, str, int, Part, str]]:
     """Yield what one repetition holds: place, name, number of the component, definition, text."""
-    separators = segment.separators
-    components = _cut(raw, separators.component)
+    marks = segment.separators
     for number, component in enumerate(components, start=1):
         part = field.part(number) if field.parts else (field if number == 1 else UNKNOWN)
-        pieces = _cut(component, separators.subcomponent)
+        pieces = component if isinstance(component, list) else [component]
         for piece, text in enumerate(pieces, start=1):
             leaf = part.part(piece) if part.parts else (part if piece == 1 else UNKNOWN)
             if text:
                 place = _inner(number, piece, len(components), len(pieces))
                 names = dict.fromkeys(known.name for known in (field, part, leaf) if known.name)
-                plain = text if text == NULL else separators.unescape(text, segment.charset)
+                plain = text if text == NULL else marks.unescape(text, segment.charset)
                 yield place, " / ".join(names), number, leaf, plain
 
 
@@ -127,7 +129,3 @@ def _shown(
     table = leaf.table or (field.table if component == 1 else "")
     cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
     return cut, meaning(table, text.strip()) if table else None, False
-
-
-def _cut(text: str, separator: str) -> list[str]:
-    return text.split(separator, 1_000) if separator else [text]

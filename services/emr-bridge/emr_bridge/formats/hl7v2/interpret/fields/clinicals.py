@@ -113,7 +113,7 @@ def _tried_in_notes(message: Message, sources: Sources) -> Iterator[TriedDrug]:
                 yield TriedDrug(drug=drug.strip(), outcome=outcome.strip() or None)
 
 
-def words(segment: Segment) -> list[Value]:
+def words(segment: Segment) -> Sequence[Value]:
     """Return what a note or an observation in words says; nothing where it has a field of its own."""
     if segment.name == "NTE":
         return segment.values(3)

@@ -75,7 +75,7 @@ def _observed(message: Message, sources: Sources) -> Medication:
     """Read what a referral says of the drug where its structure has no pharmacy segments."""
     taken = Taken(sources)
 
-    def said(subject: frozenset[str], number: int = 5) -> list[Value]:
+    def said(subject: frozenset[str], number: int = 5) -> Sequence[Value]:
         return about(message, subject).values(number)
 
     drug, strong = said(observed.DRUG)[:1], about(message, observed.STRENGTH)
