@@ -56,7 +56,7 @@ async def test_a_ref_is_answered_by_rri_with_its_own_number_and_prd(runtime, emr
     await go(sender)
     message = sent(emr)
     assert message.first("MSH").field(9) == "RRI^I12^RRI_I12"
-    assert message.first("MSA").raw == "MSA|AA|M-77"
+    assert not message.all("MSA")  # it asked for no application acknowledgement
     assert message.first("RF1").field(6) == NUMBER
     assert message.first("PRD").raw == "PRD|RP|ZZTEST^Greta|||^WPN^PH^^^503^5550100||1234567893^NPI"
     assert message.first("RF1").field(9) == "20260302090000-0600"

@@ -243,7 +243,7 @@ def _correlation(message: Waiting, reading: Requested, link: Link, sealer: Seale
 def _note(written: Record) -> None:
     message, values = written.message, written.values
     log.info(
-        "message_interpreted" if values else "message_announced",
+        "message_read",
         message_id=str(message.id),
         link=values.get("link_id") or message.link_at_door,
         message_type=message.message_type,

@@ -139,4 +139,10 @@ async def _note(
 ) -> None:
     entry = Entry(by.actor, action, f"outbound:{row['id']}", by.reason, detail=detail or {})
     await audit.note(tx, entry, sealer=sealer, now=now)
-    log.info(action, link=row["link_id"], control_id=row["control_id"], actor=by.actor)
+    log.info(
+        "outbound_changed",
+        kind=action,
+        link=row["link_id"],
+        control_id=row["control_id"],
+        actor=by.actor,
+    )
