@@ -64,19 +64,21 @@ class Value:
         """Return the text of a component (counted from 1); None when empty or null."""
         if not self.raw:
             return None
-        components = self.components
+        components = self._components or self.components
         raw = components[number - 1] if number <= len(components) else ""
         if subcomponent > 1 or self.separators.subcomponent in raw:
             parts = _cut(raw, self.separators.subcomponent)
             raw = parts[subcomponent - 1] if subcomponent <= len(parts) else ""
-        return None if raw in ("", NULL) else self._plain(raw)
+        return None if not raw or raw == NULL else self._plain(raw)
 
     def text(self) -> str | None:
         """Return the whole repetition as text, its separators left in; None when empty or null."""
         return None if self.raw in ("", NULL) else self._plain(self.raw)
 
     def _plain(self, raw: str) -> str | None:
-        return self.separators.unescape(raw, self.charset).strip() or None
+        if self.separators.escape in raw:
+            raw = self.separators.unescape(raw, self.charset)
+        return raw.strip() or None
 
 
 @dataclass(slots=True)
@@ -116,16 +118,18 @@ class Segment:
         known = self._values.get(number)
         if known is not None:
             return known
-        raw = self.field(number)
-        repetitions = _cut(raw, self.separators.repetition)
-        values = [
-            Value(one, self.separators, self.charset, self.place(number, repetition))
-            for repetition, one in enumerate(repetitions, start=1)
-            if one
-        ]
-        if len(repetitions) == 1:  # Of a thousand repetitions in each segment nothing is kept.
-            self._values[number] = values
+        raw, mark = self.field(number), self.separators.repetition
+        if mark and mark in raw:  # Not remembered: there may be a thousand in each segment.
+            return [
+                self._value(one, number, repetition)
+                for repetition, one in enumerate(_cut(raw, mark), start=1)
+                if one
+            ]
+        self._values[number] = values = [self._value(raw, number)] if raw else []
         return values
+
+    def _value(self, raw: str, number: int, repetition: int = 1) -> Value:
+        return Value(raw, self.separators, self.charset, self.place(number, repetition))
 
     def cut(self) -> list[Field]:
         """Return every field, by number, down to its subcomponents as written."""

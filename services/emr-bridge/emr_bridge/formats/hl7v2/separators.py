@@ -102,10 +102,15 @@ def standard(raw: str, separators: Separators) -> str:
     r"""Return a field in the standard separators `|^~\&`, whatever the sender's own are."""
     if separators.doubled_escape:
         raw = raw.replace(separators.escape * 2, separators.escape)
+    return raw.translate(_to_standard(separators))
+
+
+@lru_cache(maxsize=64)
+def _to_standard(separators: Separators) -> dict[int, str]:
     own = (separators.component, separators.repetition, separators.escape, separators.subcomponent)
     table = {letter: Separators().escaped(letter) for letter in "|" + STANDARD}
     table |= {mine: theirs for mine, theirs in zip(own, STANDARD, strict=True) if mine}
-    return "".join(table.get(letter, letter) for letter in raw)
+    return str.maketrans(table)
 
 
 def _formatting(command: str, as_written: str) -> str:

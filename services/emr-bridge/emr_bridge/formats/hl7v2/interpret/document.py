@@ -48,7 +48,7 @@ def _submission(message: Message, overrides: Overrides, sources: Sources) -> Sub
             notes=_notes(message, sources),
         ),
     )
-    return overrides.apply(read, message, sources) if overrides.places else read
+    return overrides.apply(read, message, sources)
 
 
 def _order_numbers(

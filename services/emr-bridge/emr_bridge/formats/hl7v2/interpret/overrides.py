@@ -151,6 +151,8 @@ class Overrides:
 
     def apply(self, submission: Submission, message: Message, sources: Sources) -> Submission:
         """Return the submission with the link's own places read into it."""
+        if not self.places:
+            return submission
         data = submission.model_dump(exclude_unset=True)
         for key in self.places.keys() - {ORDER_NUMBER}:
             if taken := _first(self.places[key], message, READERS.get(key, _text)):
@@ -160,7 +162,7 @@ class Overrides:
                 sources.move(pointer, value.place)
         if "contact" in data and not (data["contact"] or {}).get("name"):
             data["contact"] = None
-        return Submission.model_validate(data) if self.places else submission
+        return Submission.model_validate(data)
 
 
 NONE = Overrides()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 from common.events.submission import Coverage
-from emr_bridge.formats.hl7v2.interpret.fields.observed import is_about, plain
+from emr_bridge.formats.hl7v2.interpret.fields.observed import names_of, plain
 from emr_bridge.formats.hl7v2.interpret.fields.values import coded_text
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
 from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
@@ -111,7 +111,7 @@ def _labelled(in1: Segment) -> dict[str, Value]:
     for value in values:
         words = {plain(value.component(part)) for part in range(2, 7)}
         for key, labels in LABELS.items():
-            if value.component(1) and words.intersection(labels):
+            if value.component(1) and not words.isdisjoint(labels):
                 found.setdefault(key, value)
     return found
 
@@ -129,10 +129,11 @@ def _said_elsewhere(message: Message) -> dict[str, tuple[str, Value]]:
     """Numbers in observations that are named after them, then in notes; each with where it stands."""
     found: dict[str, tuple[str, Value]] = {}
     for observation in message.all("OBX"):
+        value = observation.value(5)
+        number, names = value.component(1), names_of(observation)
         for key, labels in LABELS.items():
-            number = observation.text(5)
-            if number and is_about(observation, labels):
-                found.setdefault(key, (number, observation.value(5)))
+            if number and not names.isdisjoint(labels):
+                found.setdefault(key, (number, value))
     for value in islice(_texts(message), MOST_NOTES):
         note = (value.text() or "")[:LONGEST_NOTE]
         for key, pattern in NOTED.items():

@@ -20,6 +20,7 @@ from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
 
 NDC_SYSTEMS = {plain(name) for name in ("NDC", "ND", "N", "NDC11", "2.16.840.1.113883.6.69")}
 RXNORM_SYSTEMS = {plain(name) for name in ("RXNORM", "RXN", "RXCUI", "2.16.840.1.113883.6.88")}
+DRUG_SYSTEMS = NDC_SYSTEMS | RXNORM_SYSTEMS
 NDC_FORM = re.compile(r"\d{4,5}-\d{3,4}-\d{1,2}|\d{11}", re.ASCII)
 PLACES = (("RXE", 2), ("RXO", 1), ("RXD", 2), ("RXC", 2))
 """Where the drug stands, in the order in which it is believed."""
@@ -45,8 +46,9 @@ def read(order: Order, message: Message, sources: Sources | None = None) -> Medi
     observed = _observed(message, beside)
     ordered = _ordered(order, message, sources) if order else Medication()
     missing = {name for name in Medication.model_fields if getattr(ordered, name) is None}
+    places = beside.places
     for name in missing:
-        if place := beside.places.get(f"/medication/{name}"):
+        if place := places.get(f"/medication/{name}"):
             sources.note_place(f"/medication/{name}", place)
     return ordered.model_copy(update={name: getattr(observed, name) for name in missing})
 
@@ -75,27 +77,23 @@ def _observed(message: Message, sources: Sources) -> Medication:
     """Read what a referral says of the drug where its structure has no pharmacy segments."""
     taken = Taken(sources)
 
-    def said(subject: frozenset[str], number: int = 5) -> Sequence[Value]:
-        return about(message, subject).values(number)
-
-    drug, strong = said(observed.DRUG)[:1], about(message, observed.STRENGTH)
+    named, strong, way, amount, days, again = about(message, *observed.PARTS)
+    drug, lasting = named.values(5)[:1], days.values(5)[:1]
     return Medication(
         text=taken.first("text", drug, coded_text),
         ndc=_code(drug, NDC_SYSTEMS, NDC_FORM, taken.by("ndc")),
         rxnorm=_code(drug, RXNORM_SYSTEMS, None, taken.by("rxnorm")),
         strength=taken.first("strength", strong.values(5)[:1], lambda _: _amount(strong, 5, 6)),
-        sig=taken.first("sig", said(observed.SIG)[:1], Value.text),
+        sig=taken.first("sig", way.values(5)[:1], Value.text),
         quantity=taken.first(
-            "quantity", said(observed.QUANTITY)[:1], lambda value: number_of(value.component(1))
+            "quantity", amount.values(5)[:1], lambda value: number_of(value.component(1))
         ),
-        quantity_unit=taken.first("quantity_unit", said(observed.QUANTITY, 6)[:1], coded_text),
+        quantity_unit=taken.first("quantity_unit", amount.values(6)[:1], coded_text),
         days_supply=taken.first(
-            "days_supply",
-            said(observed.DAYS_SUPPLY)[:1],
-            lambda value: directions.in_days(value.component(1) or ""),
+            "days_supply", lasting, lambda value: directions.in_days(value.component(1) or "")
         ),
         refills=taken.first(
-            "refills", said(observed.REFILLS)[:1], lambda value: integer_of(value.component(1))
+            "refills", again.values(5)[:1], lambda value: integer_of(value.component(1))
         ),
     )
 
@@ -109,8 +107,7 @@ def _drug(order: Order) -> list[Value]:
     """Return the fields that name the drug: pharmacy segments, else a service coded as a drug."""
     named = [first(order, name).value(number) for name, number in PLACES]
     service = first(order, "OBR").value(4)
-    drug_systems = NDC_SYSTEMS | RXNORM_SYSTEMS
-    if any(plain(system) in drug_systems for _, _, system in codes(service)):
+    if any(plain(system) in DRUG_SYSTEMS for _, _, system in codes(service)):
         named.append(service)
     return [value for value in named if value.raw]
 

@@ -25,18 +25,26 @@ STRENGTH = frozenset(("RXSTRENGTH", "STRENGTH", "DRUGSTRENGTH"))
 DIAGNOSIS = frozenset(("DIAGNOSIS", "PRIMARYDIAGNOSIS", "RXDIAGNOSIS", "293084"))
 """The last is LOINC 29308-4."""
 
-PRESCRIPTION = DRUG | SIG | QUANTITY | DAYS_SUPPLY | REFILLS | STRENGTH
+PARTS = (DRUG, STRENGTH, SIG, QUANTITY, DAYS_SUPPLY, REFILLS)
+"""What a referral says of a prescription where its structure has no pharmacy segments."""
+
+PRESCRIPTION = frozenset().union(*PARTS)
 
 
 def plain(text: str | None) -> str:
     """Return letters and digits in capitals: `Rx-Drug` and `RX DRUG` are the same."""
-    return "".join(letter for letter in (text or "").upper() if letter.isalnum())
+    return "".join(filter(str.isalnum, (text or "").upper()))
 
 
 def is_about(observation: Segment, subject: Iterable[str]) -> bool:
     """Tell whether OBX-3 names the subject, in its code or in its words."""
-    named = {plain(observation.text(3)), plain(observation.text(3, 2))}
-    return not named.isdisjoint(subject)
+    return not names_of(observation).isdisjoint(subject)
+
+
+def names_of(observation: Segment) -> set[str]:
+    """Return what OBX-3 calls the observation: its code and its words, as `plain` text."""
+    named = observation.value(3)
+    return {plain(named.component(1)), plain(named.component(2))}
 
 
 def name_of_observation(observation: Segment) -> str:
@@ -44,7 +52,11 @@ def name_of_observation(observation: Segment) -> str:
     return coded_text(observation.value(3)) or ""
 
 
-def about(message: Message, subject: Iterable[str]) -> Segment:
-    """Return the first observation of the subject, an empty one when there is none."""
-    found = (one for one in message.all("OBX") if is_about(one, subject))
-    return next(found, message.first(""))
+def about(message: Message, *subjects: Iterable[str]) -> list[Segment]:
+    """Return the first observation of each subject, an empty one when there is none."""
+    named = [(one, names_of(one)) for one in message.all("OBX")]
+    nothing = message.first("")
+    return [
+        next((one for one, names in named if not names.isdisjoint(subject)), nothing)
+        for subject in subjects
+    ]

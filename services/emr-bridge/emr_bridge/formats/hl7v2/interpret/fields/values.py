@@ -108,8 +108,10 @@ def name_of(value: Value, *, first: int) -> str | None:
 
 def npi_of(value: Value) -> str | None:
     """Return the NPI in XCN or PLN: what is called so, else what has its form."""
-    first, second, *_ = parts = [value.component(number) for number in range(1, 15)]
-    names = {(part or "").upper() for part in (*parts[1:], *_systems(value))}
+    if not value.raw:
+        return None
+    first, second, *others = (value.component(number) for number in range(1, 15))
+    names = {(part or "").upper() for part in (second, *others, *_systems(value))}
     number = second if (first or "").upper() in NPI_NAMES else first
     is_named = number is not first or not names.isdisjoint(NPI_NAMES)
     return number if number and (is_named or NPI_FORM.fullmatch(number)) else None
@@ -158,7 +160,8 @@ def unique(texts: Iterable[str | None]) -> tuple[str, ...]:
 
 def _systems(value: Value) -> list[str | None]:
     """Return the second subcomponents: the universal ids of assigning authorities."""
-    return [value.component(number, 2) for number in range(1, 15)]
+    mark = value.separators.subcomponent
+    return [value.component(number, 2) for number in range(1, 15)] if mark in value.raw else []
 
 
 def _is_number(text: str) -> bool:
@@ -168,4 +171,4 @@ def _is_number(text: str) -> bool:
 
 
 def _digits(text: str | None) -> str:
-    return "".join(letter for letter in text or "" if letter.isdigit())
+    return "".join(filter(str.isdigit, text or ""))
