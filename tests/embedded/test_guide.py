@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 import yaml
@@ -94,10 +95,10 @@ def test_the_vector_has_the_fields_that_are_posted():
     shown = json.loads(vector.strip().partition("\n\n")[2])
     notice = SimpleNamespace(name="referral_received", referral_code="ABC234")
     said: Any = SimpleNamespace(
-        referral_id=1,
+        referral_id=UUID(int=1),
         letter=SimpleNamespace(notice=notice),
         clinic_id="zz",
-        notice_id=2,
+        notice_id=UUID(int=2),
         referral_status="received",
         waiting_on="pharmacy",
         event_type="referral.received.v1",
