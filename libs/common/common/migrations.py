@@ -13,6 +13,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from common import failpoints
 from common.database import Database, Transaction
 from common.errors import ReferralLoopError
+from common.postgresql import connect_args
 
 TURN = int.from_bytes(b"migrate", "big")
 """The advisory lock under which one replica migrates; who waits for it finds nothing left to do."""
@@ -49,7 +50,8 @@ async def _transaction(db: Database) -> AsyncGenerator[Transaction]:
     On SQLite it follows no foreign key: a table is changed by making it anew, and dropping the old
     one would delete the rows that refer to it, or be refused for their sake.
     """
-    engine = create_async_engine(db.url, poolclass=NullPool)
+    told = {} if db.is_sqlite else connect_args()
+    engine = create_async_engine(db.url, poolclass=NullPool, connect_args=told)
     if db.is_sqlite:
         event.listen(engine.sync_engine, "connect", _follow_no_keys)
         event.listen(engine.sync_engine, "begin", lambda tx: tx.exec_driver_sql("BEGIN IMMEDIATE"))

@@ -29,6 +29,7 @@ from common.clock import utc_now
 from common.database import Database
 from common.errors import Retry
 from common.eventlog.port import EventLog
+from common.postgresql import connect_args
 from common.publishing import BATCH, Observe, PostgresqlRows, Publisher, Rows, sqlite_rows
 from common.service import Service
 from common.worker import Worker, poll
@@ -45,14 +46,8 @@ CHANNEL = "outbox"
 TURN = int.from_bytes(b"outbox", "big")
 """The advisory lock; like the channel it is known within one database, which is one service's."""
 
-OWN_SESSION = {
-    "application_name": "relay",
-    "idle_session_timeout": "0",
-    "tcp_keepalives_idle": "10",
-    "tcp_keepalives_interval": "5",
-    "tcp_keepalives_count": "3",
-}
-"""A machine that vanished without a word gives its turn back after 25 seconds."""
+OWN_SESSION = {"application_name": "relay", "idle_session_timeout": "0"}
+"""A machine that vanished without a word gives its turn back nevertheless (common.postgresql)."""
 
 
 def relay_of(service: Service) -> Worker:
@@ -144,7 +139,7 @@ async def _session(db: Database) -> AsyncGenerator[Any]:
     engine = create_async_engine(
         make_url(db.url),
         poolclass=NullPool,
-        connect_args={"server_settings": OWN_SESSION},
+        connect_args=connect_args(**OWN_SESSION),
         isolation_level="AUTOCOMMIT",
     )
     async with engine.connect() as connection:

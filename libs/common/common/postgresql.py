@@ -1,0 +1,68 @@
+"""How every connection to PostgreSQL notices that the other side is gone, and is itself noticed. Knows no SQL.
+
+A machine that vanishes says nothing. Without these a statement would wait for its answer for ever, and
+what a vanished replica has locked (a clinic, with all that is sent for it) would stay so for two hours.
+"""
+
+import socket
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]  # no py.typed in the wheel
+
+IDLE_SECONDS = 10
+EVERY_SECONDS = 5
+TIMES = 3
+GONE_SECONDS = IDLE_SECONDS + EVERY_SECONDS * TIMES
+"""After so long without a sign of life the kernel, on either side, closes the connection."""
+
+IDLE_IN_TRANSACTION = "120s"
+"""How long a process that is stopped, but not gone, may keep others from the rows that it holds."""
+
+SERVER_SETTINGS: Mapping[str, str] = {
+    "tcp_keepalives_idle": str(IDLE_SECONDS),
+    "tcp_keepalives_interval": str(EVERY_SECONDS),
+    "tcp_keepalives_count": str(TIMES),
+    "tcp_user_timeout": str(GONE_SECONDS * 1000),
+    "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION,
+}
+
+OPTIONS = {
+    "TCP_KEEPIDLE": IDLE_SECONDS,
+    "TCP_KEEPINTVL": EVERY_SECONDS,
+    "TCP_KEEPCNT": TIMES,
+    "TCP_USER_TIMEOUT": GONE_SECONDS * 1000,
+}
+"""The same on our side; not every system knows each."""
+
+
+class WatchedConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """A connection whose socket the kernel watches: asyncpg sets nothing of this itself."""
+
+    __slots__ = ()
+
+    def __init__(self, protocol: Any, transport: Any, *more: Any) -> None:
+        """Watch the socket of a connection that asyncpg has opened."""
+        super().__init__(protocol, transport, *more)
+        watch(transport.get_extra_info("socket"))
+
+
+def watch(opened: Any) -> None:
+    """Have the kernel ask whether the other side of a TCP socket is there; others need no asking."""
+    if opened is None or opened.family not in {socket.AF_INET, socket.AF_INET6}:
+        return
+    # A second descriptor of the same socket: what a loop shows of its own may not take options.
+    with closing(socket.fromfd(opened.fileno(), opened.family, opened.type)) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in OPTIONS.items():
+            if hasattr(socket, name):
+                same.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def connect_args(**settings: str) -> dict[str, Any]:
+    """Return what asyncpg is told beside the URL; `settings` are further settings of the server's."""
+    return {
+        "connection_class": WatchedConnection,
+        "server_settings": {**SERVER_SETTINGS, **settings},
+    }
