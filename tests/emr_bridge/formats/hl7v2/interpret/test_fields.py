@@ -308,7 +308,7 @@ def test_a_referral_without_pharmacy_segments_names_its_drug_in_observations():
         "OBX|5|NM|X^Refills||5",
         "OBX|6|ST|X^Strength||40|mg",
     )
-    drug = medication.read((), found)
+    drug = medication.read(None, found)
     assert (drug.text, drug.ndc, drug.sig) == ("Humira", "00074055402", "Inject 40 mg")
     assert (drug.quantity, drug.quantity_unit) == (Decimal(2), "pen")
     assert (drug.days_supply, drug.refills, drug.strength) == (28, 5, "40 mg")

@@ -89,7 +89,7 @@ def _submission(message: Message, overrides: Overrides, sources: Sources) -> Sub
         coverages=coverage.read(message, sources),
         prescriber=prescriber.read(message, sources),
         contact=contact.read(message, sources),
-        medication=medication.read(orders[0] if orders else (), message, sources),
+        medication=medication.read(next(iter(orders), None), message, sources),
         diagnoses=diagnosis.read(message, sources),
         clinicals=clinicals.read(message, further=orders[1:], sources=sources),
         external_ids=known or numbers.read(message, sources),

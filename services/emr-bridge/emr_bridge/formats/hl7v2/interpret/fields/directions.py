@@ -2,7 +2,7 @@
 
 import re
 
-from emr_bridge.formats.hl7v2.interpret.fields.orders import Order, Taken, first
+from emr_bridge.formats.hl7v2.interpret.fields.orders import Order, Taken
 from emr_bridge.formats.hl7v2.interpret.fields.values import coded_text, unique
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
 from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
@@ -23,7 +23,7 @@ REPEATS = "HL70335"
 def sig(order: Order, sources: Sources) -> str | None:
     """Take the directions in words, else put amount, route and timing together."""
     for name, number in DIRECTIONS:
-        values = first(order, name).values(number)
+        values = order.first(name).values(number)
         words = [value for value in values if value.component(3) != ROUTES]
         if text := "; ".join(unique(map(coded_text, words))):
             sources.note("/medication/sig", *words)
@@ -32,11 +32,11 @@ def sig(order: Order, sources: Sources) -> str | None:
 
 
 def _put_together(order: Order, sources: Sources) -> str | None:
-    places = [(first(order, name), number) for name, number in DOSES]
+    places = [(order.first(name), number) for name, number in DOSES]
     segment, number = next((place for place in places if _dose(*place)), places[0])
     dose, route, (timing, timed) = (
         _dose(segment, number),
-        first(order, "RXR").value(1),
+        order.first("RXR").value(1),
         _timing(order),
     )
     used = [segment.value(number)] if dose else []
@@ -56,9 +56,9 @@ def _dose(segment: Segment, number: int) -> tuple[str, ...]:
 
 def _timing(order: Order) -> tuple[str | None, Value]:
     """How often: TQ1-3, else the old quantity/timing fields, else where a shift has put it."""
-    shifted = first(order, "RXO").value(12)
-    timed, encoded = first(order, "TQ1").value(3), first(order, "RXE").value(1)
-    ordered = first(order, "ORC").value(7)
+    shifted = order.first("RXO").value(12)
+    timed, encoded = order.first("TQ1").value(3), order.first("RXE").value(1)
+    ordered = order.first("ORC").value(7)
     found = (
         (coded_text(timed), timed),
         (encoded.component(2), encoded),
@@ -70,13 +70,13 @@ def _timing(order: Order) -> tuple[str | None, Value]:
 
 def days_supply(order: Order, message: Message, sources: Sources) -> int | None:
     """How long: TQ1-6, else the third component of the old quantity/timing fields (`D30`)."""
-    own = first(order, "TQ1")
+    own = order.first("TQ1")
     timing = (own if own.raw else message.first("TQ1")).value(6)
     number, unit = timing.component(1), (timing.component(2) or "").upper()
     taken = Taken(sources)
     if number and (unit.startswith("D") or not unit):
         return taken.first("days_supply", [timing], lambda _: in_days(number))
-    old = (first(order, "RXE").value(1), first(order, "ORC").value(7))
+    old = (order.first("RXE").value(1), order.first("ORC").value(7))
     return taken.first("days_supply", old, lambda value: in_days(value.component(3) or ""))
 
 

@@ -8,7 +8,7 @@ from common.events.submission import Medication
 from emr_bridge.formats.hl7v2.interpret.fields import directions, observed
 from emr_bridge.formats.hl7v2.interpret.fields.directions import REPEATS
 from emr_bridge.formats.hl7v2.interpret.fields.observed import about, plain
-from emr_bridge.formats.hl7v2.interpret.fields.orders import Order, Taken, first
+from emr_bridge.formats.hl7v2.interpret.fields.orders import Order, Taken
 from emr_bridge.formats.hl7v2.interpret.fields.values import (
     coded_text,
     codes,
@@ -31,16 +31,18 @@ DRUGS = ("RXE", "RXO")
 def orders(message: Message) -> list[Order]:
     """Return the orders that name a drug, each with its segments."""
     groups: list[list[Segment]] = []
+    drugs: set[str] = set()
     for segment in message.segments:
-        held = {other.name for other in groups[-1]} if groups else set()
-        repeated = segment.name in DRUGS and segment.name in held
-        if segment.name == "ORC" or not groups or repeated:
+        if segment.name == "ORC" or not groups or segment.name in drugs:
             groups.append([])
+            drugs.clear()
+        if segment.name in DRUGS:
+            drugs.add(segment.name)
         groups[-1].append(segment)
-    return [tuple(group) for group in groups if text_of(tuple(group))]
+    return [order for order in map(Order, groups) if text_of(order)]
 
 
-def read(order: Order, message: Message, sources: Sources | None = None) -> Medication:
+def read(order: Order | None, message: Message, sources: Sources | None = None) -> Medication:
     """Read one order; what it leaves out, the observations that describe a prescription say."""
     sources, beside = sources or Sources(), Sources()
     observed = _observed(message, beside)
@@ -54,7 +56,7 @@ def read(order: Order, message: Message, sources: Sources | None = None) -> Medi
 
 
 def _ordered(order: Order, message: Message, sources: Sources) -> Medication:
-    encoded, asked = first(order, "RXE"), first(order, "RXO")
+    encoded, asked = order.first("RXE"), order.first("RXO")
     drug, unit = _drug(order), _quantity_unit(encoded, asked)
     strong = (encoded, 25, 26) if _amount(encoded, 25, 26) else (asked, 18, 19)
     taken = Taken(sources)
@@ -105,8 +107,8 @@ def text_of(order: Order) -> str | None:
 
 def _drug(order: Order) -> list[Value]:
     """Return the fields that name the drug: pharmacy segments, else a service coded as a drug."""
-    named = [first(order, name).value(number) for name, number in PLACES]
-    service = first(order, "OBR").value(4)
+    named = [order.first(name).value(number) for name, number in PLACES]
+    service = order.first("OBR").value(4)
     if any(plain(system) in DRUG_SYSTEMS for _, _, system in codes(service)):
         named.append(service)
     return [value for value in named if value.raw]

@@ -1,7 +1,7 @@
 """One order of a message, and how what was taken from it is noted."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
@@ -9,14 +9,22 @@ from emr_bridge.formats.hl7v2.reader import Segment, Value
 
 Said = TypeVar("Said")
 
-Order = tuple[Segment, ...]
-"""The segments of one order: from one ORC, or one drug, to the next."""
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The segments of one order: from one ORC, or one drug, to the next."""
 
-def first(order: Sequence[Segment], name: str) -> Segment:
-    """Return an order's first segment of that name, an empty one when there is none."""
-    nothing = Segment(name, "", "", order[0].separators, order[0].charset, 0)
-    return next((segment for segment in order if segment.name == name), nothing)
+    segments: Sequence[Segment]
+    _first: dict[str, Segment] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def first(self, name: str) -> Segment:
+        """Return the first segment of that name, an empty one when there is none."""
+        if name not in self._first:
+            other = self.segments[0]
+            nothing = Segment(name, "", "", other.separators, other.charset, 0)
+            named = (segment for segment in self.segments if segment.name == name)
+            self._first[name] = next(named, nothing)
+        return self._first[name]
 
 
 @dataclass(frozen=True, slots=True)
