@@ -17,6 +17,7 @@ from tests.emr_bridge.builders import (
     with_link,
 )
 
+from common.errors import CannotUnseal
 from common.events.clinic import Hl7Link
 from common.events.emr import (
     CancellationSubmitted,
@@ -312,3 +313,28 @@ async def test_a_reading_that_the_database_never_takes_is_a_persons_and_holds_up
     assert kinds == [ReferralSubmitted, strange, ReferralSubmitted]
     announced = [one for one in await events(runtime) if isinstance(one, MessageReceived)]
     assert [one.control_id for one in announced] == ["M-1", "M-2", "M-3"]
+
+
+async def test_a_message_that_does_not_open_lets_the_others_by_and_is_read_when_it_opens(runtime):
+    """INVARIANT: a lost key gives up no message, and holds up none that it did not seal."""
+    await with_link(runtime)
+    await arrive(runtime, referral("M-1"), referral("M-2"))
+    first = (await rows_of(runtime, messages))[0]
+    await _put_raw(runtime, first, b"another-key\0" + bytes(40))
+    assert [one.message_id for one in await all_that_opens(runtime)] != [first["id"]]
+    with pytest.raises(CannotUnseal):
+        await interpret_next(runtime)
+    await _put_raw(runtime, first, first["raw"])
+    assert {one.message_id for one in await all_read(runtime)} == {
+        row["id"] for row in await rows_of(runtime, messages)
+    }
+
+
+async def all_that_opens(runtime):
+    await interpret_next(runtime)
+    return await facts(runtime)
+
+
+async def _put_raw(runtime, row, raw):
+    async with runtime.db.begin() as tx:
+        await tx.execute(update(messages).where(messages.c.id == row["id"]).values(raw=raw))

@@ -4,10 +4,13 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import threading
+import time
 
 import pytest
 from tests.emr_bridge.builders import referral, with_link
 from tests.emr_bridge.workers.test_interpreter import arrive
+from tests.system.whole import until
 
 from emr_bridge.formats.hl7v2.interpret.reading import Doubtful, Requested
 from emr_bridge.handlers import interpret
@@ -22,6 +25,19 @@ def dies_of_one(found):
     if any(message.control_id == DEADLY for message in found):
         os._exit(9)
     return understand_all(found)
+
+
+def never_ends_one(found):
+    """Stand for a reader that does not get over some message."""
+    while any(message.control_id == DEADLY for message in found):
+        time.sleep(0.05)
+        if multiprocessing.parent_process() is None and ENDED.is_set():
+            break
+    return understand_all(found)
+
+
+ENDED = threading.Event()
+"""A thread cannot be killed: it is let go when the test is over."""
 
 
 def dies_always(found):
@@ -95,3 +111,33 @@ async def test_a_reader_that_was_killed_between_two_batches_is_replaced(found, r
     await asyncio.to_thread(child.join)
     understood, _ = await reader.read(found)
     assert all(isinstance(one.reading, Requested) for one in understood)
+
+
+@pytest.mark.parametrize("count", [FEW, COUNT], ids=["in a thread", "in another process"])
+async def test_a_message_that_is_never_read_to_its_end_is_a_persons_and_the_others_are_read(
+    found, reader_of, count
+):
+    """INVARIANT: no message holds up another one for ever."""
+    try:
+        understood, _ = await reader_of(never_ends_one, 5.0).read(found[:count])
+    finally:
+        ENDED.set()
+    doubtful = [one.message.control_id for one in understood if isinstance(one.reading, Doubtful)]
+    assert doubtful == [DEADLY]
+    assert len(understood) == count
+
+
+async def test_a_reader_that_is_called_off_leaves_no_process_at_work(found, reader_of):
+    before = multiprocessing.active_children()
+
+    async def is_at_work():
+        return multiprocessing.active_children() != before
+
+    async def is_gone():
+        return multiprocessing.active_children() == before
+
+    reading = asyncio.create_task(reader_of(never_ends_one).read(found))
+    await until(is_at_work)
+    reading.cancel()
+    await asyncio.wait([reading])
+    await until(is_gone)

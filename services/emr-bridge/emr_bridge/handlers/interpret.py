@@ -15,6 +15,7 @@ from sqlalchemy import RowMapping
 
 from common import outbox, tracing
 from common.database import Transaction
+from common.errors import CannotUnseal
 from common.events.emr import EmrEvent, MessageReceived, ReviewRequested
 from common.sealing import Sealer
 from emr_bridge.domain.link import Link
@@ -71,10 +72,11 @@ class Understood:
 async def waiting(tx: Transaction, *, sealer: Sealer) -> list[Waiting]:
     """Return the oldest messages that were not read or not announced yet.
 
-    The sender is looked up again: a clinic may have been registered since.
+    The sender is looked up again: a clinic may have been registered since. One that does not open
+    waits and lets the others by; CannotUnseal where none of them opens.
     """
     rows = await messages.waiting(tx)
-    raws = {row["id"]: sealer.unseal_bytes(row["raw"], seal_context(row["id"])) for row in rows}
+    raws = _opened(rows, sealer)
     headers = {identifier: read_header(raw) for identifier, raw in raws.items()}
     senders = await senders_of(tx, headers.values())
     return [
@@ -91,7 +93,27 @@ async def waiting(tx: Transaction, *, sealer: Sealer) -> list[Waiting]:
             traceparent=row["traceparent"],
         )
         for row in rows
+        if row["id"] in raws
     ]
+
+
+def _opened(rows: Sequence[RowMapping], sealer: Sealer) -> dict[UUID, bytes]:
+    """Return the bytes of those that open.
+
+    A key that is missing is put back by a person: a message must not be given up for its sake.
+    """
+    raws: dict[UUID, bytes] = {}
+    failed: CannotUnseal | None = None
+    for row in rows:
+        try:
+            raws[row["id"]] = sealer.unseal_bytes(row["raw"], seal_context(row["id"]))
+        except CannotUnseal as error:
+            failed = error
+    if failed and not raws:
+        raise failed
+    if failed:
+        log.warning("messages_not_opened", count=len(rows) - len(raws), code=failed.code)
+    return raws
 
 
 def understand(message: Waiting) -> Understood:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+import structlog
+
 from common.database import Transaction
 from common.sealing import Sealer
 from emr_bridge.domain.message import State
@@ -11,16 +13,24 @@ from emr_bridge.formats.hl7v2.reader import read
 from emr_bridge.handlers.interpret import Waiting
 from emr_bridge.store import keys
 
+log = structlog.get_logger()
+
 Marks = Sequence[tuple[UUID, Sequence[Mark]]]
 
 
 def read_marks(messages: Sequence[Waiting]) -> Marks:
     """Return the numbers of messages; an acknowledgement has none. Slow: off the event loop."""
-    return [
-        (message.id, marks_of(read(message.raw)))
-        for message in messages
-        if message.state is not State.IGNORED
-    ]
+    read_ones = [message for message in messages if message.state is not State.IGNORED]
+    return [(message.id, _marks(message)) for message in read_ones]
+
+
+def _marks(message: Waiting) -> Sequence[Mark]:
+    """Return the numbers of one message; where that fails it is found by its times, and stops no other."""
+    try:
+        return marks_of(read(message.raw))
+    except Exception as error:
+        log.warning("marks_not_read", message_id=str(message.id), exc_info=error)
+        return ()
 
 
 async def note(tx: Transaction, marks: Marks, *, sealer: Sealer) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
+from multiprocessing.process import BaseProcess
 
 import structlog
 
@@ -29,6 +30,9 @@ FEW = 8
 
 NICE = 10
 """How far its process steps back: a tenth of a processor that others want, all of one that is free."""
+
+PATIENCE_SECONDS = 60.0
+"""How long reading may take, which takes milliseconds: then it has met a message that it does not get over."""
 
 Found = Sequence[Waiting]
 Read = tuple[list[Understood], Marks]
@@ -49,12 +53,14 @@ class Reader:
     """Reads for one interpreter; starts its process when there is first much to read."""
 
     read_all: Callable[[Found], Read] = understand_all
+    patience_seconds: float = PATIENCE_SECONDS
     _pool: ProcessPoolExecutor | None = field(default=None, init=False)
+    _children: list[BaseProcess] = field(default_factory=list, init=False)
 
     async def read(self, found: Found) -> Read:
-        """Return what the messages are; one that ends its reader is a person's."""
+        """Return what the messages are; one that ends its reader, or never ends, is a person's."""
         if len(found) <= FEW:
-            return await read_here(found)
+            return await self._here(found)
         try:
             return _in_their_traces(await self._elsewhere(found))
         except BrokenProcessPool:
@@ -68,11 +74,46 @@ class Reader:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
 
+    async def _here(self, found: Found) -> Read:
+        """Read in a thread. One that never ends cannot be ended, but is not waited for either."""
+        try:
+            async with asyncio.timeout(self.patience_seconds):
+                return await asyncio.to_thread(self.read_all, found)
+        except TimeoutError:
+            log.warning("reader_stuck", count=len(found))
+            return await self._one_by_one(found)
+
     async def _elsewhere(self, found: Found) -> Read:
-        if self._pool is None:
-            spawning = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, mp_context=spawning, initializer=_begin)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self.read_all, found)
+        """Read in the other process, which is killed where it takes too long or nobody waits any more."""
+        reading = self._handed_over(found)
+        killing = asyncio.get_running_loop().call_later(self.patience_seconds, self._give_up)
+        try:
+            return await reading
+        except asyncio.CancelledError:
+            self._kill()
+            raise
+        finally:
+            killing.cancel()
+
+    def _handed_over(self, found: Found) -> "asyncio.Future[Read]":
+        loop = asyncio.get_running_loop()
+        if self._pool is not None:
+            return loop.run_in_executor(self._pool, self.read_all, found)
+        spawning = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(1, mp_context=spawning, initializer=_begin)
+        before = multiprocessing.active_children()
+        reading = loop.run_in_executor(self._pool, self.read_all, found)
+        self._children = [c for c in multiprocessing.active_children() if c not in before]
+        return reading
+
+    def _give_up(self) -> None:
+        log.warning("reader_stuck")
+        self._kill()
+
+    def _kill(self) -> None:
+        """End the process; whoever waits for it is told that it broke."""
+        for child in self._children:
+            child.kill()
 
     async def _one_by_one(self, found: Found) -> Read:
         """Find out which message ends its reader; without any reader all are read here."""
