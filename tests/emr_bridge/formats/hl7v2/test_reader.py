@@ -281,20 +281,15 @@ def test_each_value_knows_where_it_stands():
 
 def test_a_segment_is_cut_whole_down_to_its_subcomponents():
     message = read(PID.encode())
-    assert message.first("MSH").cut()[1:3] == [(("|",),), (("^~\\&",),)]
-    assert [list(map(list, field)) for field in message.first("PID").cut()] == [
-        [["PID"]],
-        [["1"]],
-        [[""]],
-        [["77", "", "", "CLINIC", "MR"], ["88", "", "", "STATE", "SS"]],
-        [[""]],
-        [[["ZZTEST", "van"], "Anna", "M"]],
-        [['""']],
-        [["19800102"]],
-    ]
+    assert message.first("MSH").cut()[:4] == ["MSH", "|", "^~\\&", "A"]
+    name = ["ZZTEST", "van"], "Anna", "M"
+    numbers = ["77", "", "", "CLINIC", "MR"], ["88", "", "", "STATE", "SS"]
+    number, _, held, _, named, null, born = message.first("PID").cut()[1:]
+    assert (number, tuple(held), null, born) == ("1", numbers, '""', "19800102")
+    assert [tuple(repetition) for repetition in named] == [name]
 
 
 def test_what_a_message_without_inner_separators_holds_is_whole():
     header, pid = read(b"MSH|^|A\rPID|a^b~c&d\\F\\\r").segments
-    assert header.cut()[2] == (("^",),)
-    assert list(map(list, pid.cut()[1])) == [["a", "b~c&d\\F\\"]]
+    assert header.cut()[2] == "^"
+    assert [list(repetition) for repetition in pid.cut()[1]] == [["a", "b~c&d\\F\\"]]

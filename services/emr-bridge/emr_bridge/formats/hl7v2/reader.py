@@ -27,14 +27,11 @@ MOST_SEGMENTS = 50_000
 MOST_PARTS = 1_000
 """What is beyond stays uncut in the last one: nothing is lost, and memory stays bounded."""
 
-
 Component = str | list[str]
 """As written; its subcomponents where it has several."""
 
-Field = Sequence[Sequence[Component]]
-"""Its repetitions, each of components; an empty field is one empty component."""
-
-EMPTY: Field = (("",),)
+Field = str | Sequence[Sequence[Component]]
+"""As written where no separator is in it; else its repetitions, each of components."""
 
 
 @dataclass(slots=True)
@@ -135,19 +132,20 @@ class Segment:
         """Return every field, by number, down to its subcomponents as written."""
         marks, fields = self.separators, self.fields
         mark, again, inner = marks.component, marks.repetition, marks.subcomponent
+        cut: list[Field]
         if again in self.raw or inner in self.raw:
             cut = [
-                EMPTY
-                if not raw
-                else _cut_field(raw, marks)
+                _cut_field(raw, marks)
                 if again in raw or inner in raw
                 else (raw.split(mark, MOST_PARTS),)
+                if mark in raw
+                else raw
                 for raw in fields
             ]
         else:
-            cut = [(raw.split(mark, MOST_PARTS),) if raw else EMPTY for raw in fields]
+            cut = [(raw.split(mark, MOST_PARTS),) if mark in raw else raw for raw in fields]
         if self.name in HEADERS:
-            cut[1:3] = [((raw,),) for raw in fields[1:3]]
+            cut[1:3] = fields[1:3]
         return cut
 
     def place(self, number: int, repetition: int = 1) -> str:
@@ -213,10 +211,10 @@ def _repairs(prelude: str, segments: Sequence[Segment], separators: str | None) 
     yield from ("text_before_header",) if prelude.lstrip(BOM).strip() else ()
     yield from (f"{separators} MSH-2",) if separators else ()
     endings = {segment.ending for segment in segments}
-    yield from ("line_ends",) if any("\n" in ending for ending in endings) else ()
+    yield from ("line_ends",) if "\n" in "".join(endings) else ()
     strange = endings.difference(LINE_ENDS, ("",))
     blank = (one for one in segments if one.ending in strange) if strange else ()
-    wrapped = (one for one in segments if "\r" in one.raw or "\n" in one.raw)
+    wrapped = [one for one in segments if "\r" in one.raw or "\n" in one.raw]
     for code, where in (("blank_line", blank), ("wrapped_line", wrapped)):
         yield from (f"{code} {one.name}[{one.occurrence}]" for one in islice(where, MOST_REPAIRS))
 
@@ -265,14 +263,11 @@ def _boundary(mark: str, line_end: str) -> re.Pattern[str]:
 
 
 def _cut_field(raw: str, marks: Separators) -> Field:
-    return [_cut_components(one, marks) for one in _cut(raw, marks.repetition)]
-
-
-def _cut_components(raw: str, marks: Separators) -> Sequence[Component]:
-    components, mark = raw.split(marks.component, MOST_PARTS), marks.subcomponent
-    if not mark or mark not in raw:
-        return components
-    return [_cut(one, mark) if mark in one else one for one in components]
+    repetitions, inner = _cut(raw, marks.repetition), marks.subcomponent
+    cut = [one.split(marks.component, MOST_PARTS) for one in repetitions]
+    if not inner or inner not in raw:
+        return cut
+    return [[_cut(one, inner) if inner in one else one for one in components] for components in cut]
 
 
 def _cut(text: str, separator: str) -> list[str]:

@@ -92,7 +92,9 @@ def _leaves(segment: Segment, version: str) -> Iterator[tuple[str, str, Found]]:
         if segment.name in HEADERS and number <= 2:
             yield str(number), field.name, (segment.name, number, field, 1, field, raw)
             continue
-        for repetition, value in enumerate(cut[number], start=1):
+        held = cut[number]
+        repetitions = [[held]] if isinstance(held, str) else held
+        for repetition, value in enumerate(repetitions, start=1):
             place = f"{number}[{repetition}]" if repetition > 1 else str(number)
             for inner, name, component, leaf, text in _parts(segment, field, value):
                 found = (segment.name, number, field, component, leaf, text)
