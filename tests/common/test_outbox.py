@@ -243,3 +243,17 @@ async def test_a_first_sight_that_rolls_back_was_none(db):
             raise ZeroDivisionError
     async with db.begin() as tx:
         assert await inbox.first_sight(tx, {event_id: "t"}, now=NOON) == {event_id}
+
+
+async def test_each_event_that_is_too_large_is_kept_though_the_outbox_was_empty_in_between(
+    db, tmp_path
+):
+    """INVARIANT: what is set aside is kept. Broken by its row's id, which a file gives again."""
+    narrow = Narrow(tmp_path / "narrow.db")
+    for letter in ("A", "B"):
+        await tell(db, happened(letter * narrow.largest))
+        while await relay.drain(db, narrow):
+            pass
+    assert await count(db, tables.outbox) == 0
+    assert await count(db, tables.dead_letters) == 2
+    await narrow.close()

@@ -38,13 +38,13 @@ async def set_aside(tx: Transaction, record: Record, failure: Failure, *, now: d
 
 
 async def keep_unsent(
-    tx: Transaction, row_id: int, record: NewRecord, failure: Failure, *, now: datetime
+    tx: Transaction, place: int, record: NewRecord, failure: Failure, *, now: datetime
 ) -> None:
-    """Keep what the log does not take, by its place in the outbox; the dead-letter topic would not either."""
+    """Keep what the log does not take, once for each `place`; the dead-letter topic would not take it either."""
     unsent = Record(
         topic=record.topic,
         partition=UNSENT,
-        offset=row_id,
+        offset=place,
         key=record.key,
         value=record.value,
         headers=record.headers,
