@@ -160,7 +160,8 @@ class Segment:
 
     def text(self, number: int, component: int = 1) -> str | None:
         """Return one component of a field's first repetition; None when empty or null."""
-        return self.value(number).component(component)
+        values = self.values(number)
+        return values[0].component(component) if values else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,22 +245,33 @@ def _separators(body: str) -> tuple[Separators, str | None]:
 
 def _segments(body: str, separators: Separators, charset: str) -> tuple[Segment, ...]:
     """Cut at line ends that a segment's name follows; wrapped text stays with its segment."""
-    boundary = _boundary(separators.field, r"[\r\n]" if "\n" in body else r"\r")
-    pieces = boundary.split(body, MOST_SEGMENTS)
-    pieces += [""] if pieces[-1] else []
+    pieces = _pieces(body, _boundary(separators.field, r"[\r\n]" if "\n" in body else r"\r"))
     seen: dict[str, int] = {}
     segments = []
-    for raw, ending in zip(pieces[::2], pieces[1::2], strict=False):
+    for raw, ending in pieces:
         name = raw[:3]
         seen[name] = occurrence = seen.get(name, 0) + 1
         segments.append(Segment(name, raw, ending, separators, charset, occurrence))
     return tuple(segments)
 
 
+def _pieces(body: str, boundary: re.Pattern[str]) -> Iterator[tuple[str, str]]:
+    """Yield each segment's text and what ended its line; what is beyond stays in the last one."""
+    begin = 0
+    ends = (found for found in boundary.finditer(body) if found.lastindex)
+    for end in islice(ends, MOST_SEGMENTS):
+        yield body[begin : end.start()], end.group()
+        begin = end.end()
+    if begin < len(body):
+        yield body[begin:], ""
+
+
 @lru_cache(maxsize=64)
 def _boundary(mark: str, line_end: str) -> re.Pattern[str]:
     name = rf"[A-Z][A-Z0-9]{{2}}(?:{re.escape(mark)}|[\r\n]|$)"
-    return re.compile(rf"({line_end}[\r\n\t ]*)(?={name}|$)", re.ASCII)
+    # Blanks that no name follows are taken as well, and once: looking at each of them again for all
+    # that follow it would take hours over a megabyte.
+    return re.compile(rf"{line_end}[\r\n\t ]*+(?:(?={name}|$)()|)", re.ASCII)
 
 
 def _cut_field(raw: str, marks: Separators) -> Field:

@@ -9,6 +9,9 @@ NULL = '""'
 """Delete what is there: not the same as nothing said."""
 
 LINE_BREAKS = {"br", "ce", "sp"}
+LONGEST_COUNT, MOST_LINES = 4, 20
+"""Digits of a count that are read, as no number is too long to be sent; and lines that are made."""
+
 FORMATTING = re.compile(r"(in|ti|sk)[+-]?\d*|fi|nf", re.ASCII)
 CHARSET_SHIFT = re.compile(r"[CM](?:[0-9A-Fa-f]{2}){2,3}", re.ASCII)
 """ISO 2022 designations: they shift the bytes that follow, which the charset has read already."""
@@ -117,7 +120,7 @@ def _formatting(command: str, as_written: str) -> str:
     name = command.rstrip("+0123456789")
     if name in LINE_BREAKS:
         count = command[len(name) :].lstrip("+")
-        return "\n" * min(int(count), 20) if count else "\n"
+        return "\n" * min(int(count[:LONGEST_COUNT]), MOST_LINES) if count else "\n"
     return "" if FORMATTING.fullmatch(command) else as_written
 
 

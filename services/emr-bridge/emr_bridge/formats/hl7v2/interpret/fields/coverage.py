@@ -108,10 +108,10 @@ def _labelled(in1: Segment) -> dict[str, Value]:
     """Numbers that say what they are, in the plan, company, group and policy fields."""
     values = [value for number in (2, 3, 8, 35, 36, 49) for value in in1.values(number)]
     found: dict[str, Value] = {}
-    for value in values:
+    for value in (value for value in values if value.component(1)):
         words = {plain(value.component(part)) for part in range(2, 7)}
         for key, labels in LABELS.items():
-            if value.component(1) and not words.isdisjoint(labels):
+            if not words.isdisjoint(labels):
                 found.setdefault(key, value)
     return found
 

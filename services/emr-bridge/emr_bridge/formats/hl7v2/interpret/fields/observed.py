@@ -33,7 +33,7 @@ PRESCRIPTION = frozenset().union(*PARTS)
 
 def plain(text: str | None) -> str:
     """Return letters and digits in capitals: `Rx-Drug` and `RX DRUG` are the same."""
-    return "".join(filter(str.isalnum, (text or "").upper()))
+    return "".join(filter(str.isalnum, text.upper())) if text else ""
 
 
 def is_about(observation: Segment, subject: Iterable[str]) -> bool:
