@@ -293,3 +293,19 @@ def test_what_a_message_without_inner_separators_holds_is_whole():
     header, pid = read(b"MSH|^|A\rPID|a^b~c&d\\F\\\r").segments
     assert header.cut()[2] == "^"
     assert [list(repetition) for repetition in pid.cut()[1]] == [["a", "b~c&d\\F\\"]]
+
+
+@pytest.mark.parametrize("blanks", [b"\r", b"\r\t", b"\r\n "], ids=["CR", "CR TAB", "CR LF SP"])
+def test_blanks_that_no_segment_follows_are_looked_at_once(blanks):
+    """INVARIANT: no message of a megabyte takes hours: here any step back over blanks would."""
+    raw = b"MSH|^~\\&|A|B\rMSA|AA|1" + blanks * 500_000 + b"x\rPID|1\r"
+    message = read(raw)
+    assert [segment.name for segment in message.segments] == ["MSH", "MSA", "PID"]
+    assert message.to_bytes() == raw
+
+
+@pytest.mark.parametrize("count", ["9" * 5000, "1+2", "+", "+" * 9 + "3"])
+def test_a_count_of_lines_may_be_written_in_any_way(count):
+    said = Separators().unescape(f"a\\.sp{count}\\b")
+    assert said.replace("\n", "") == "ab"
+    assert 1 <= said.count("\n") <= 20

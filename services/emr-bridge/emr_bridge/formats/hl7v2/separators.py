@@ -9,8 +9,10 @@ NULL = '""'
 """Delete what is there: not the same as nothing said."""
 
 LINE_BREAKS = {"br", "ce", "sp"}
-LONGEST_COUNT, MOST_LINES = 4, 20
-"""Digits of a count that are read, as no number is too long to be sent; and lines that are made."""
+COUNT = re.compile(r"\+?(\d{1,4})", re.ASCII)
+"""Of a count that may be written with any number of digits, those that are read."""
+
+MOST_LINES = 20
 
 FORMATTING = re.compile(r"(in|ti|sk)[+-]?\d*|fi|nf", re.ASCII)
 CHARSET_SHIFT = re.compile(r"[CM](?:[0-9A-Fa-f]{2}){2,3}", re.ASCII)
@@ -119,8 +121,8 @@ def _to_standard(separators: Separators) -> dict[int, str]:
 def _formatting(command: str, as_written: str) -> str:
     name = command.rstrip("+0123456789")
     if name in LINE_BREAKS:
-        count = command[len(name) :].lstrip("+")
-        return "\n" * min(int(count[:LONGEST_COUNT]), MOST_LINES) if count else "\n"
+        count = COUNT.match(command, len(name))
+        return "\n" * min(int(count[1]), MOST_LINES) if count else "\n"
     return "" if FORMATTING.fullmatch(command) else as_written
 
 
