@@ -1,6 +1,7 @@
 """What was kept becomes exactly one fact, in the sender's order, whatever stops in between."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
@@ -30,11 +31,12 @@ from common.events.submission import Submission
 from common.ids import new_id
 from emr_bridge.domain.message import State
 from emr_bridge.formats.hl7v2.interpret.reading import Doubtful
-from emr_bridge.handlers import follow, interpret
+from emr_bridge.handlers import follow, interpret, marks
 from emr_bridge.handlers.receive import receive
 from emr_bridge.store import messages as kept
 from emr_bridge.store.tables import WAITING, correlations, messages
 from emr_bridge.workers.interpreter import give_way, interpret_next, interpreter
+from emr_bridge.workers.reading import Reader, understand_all
 
 
 async def arrive(runtime, *raws):
@@ -270,10 +272,10 @@ async def test_a_clinics_links_follow_its_configuration(runtime):
     assert found == [f"{CLINIC}/epic", None, f"{CLINIC}/epic", None]
 
 
-async def test_a_defect_in_reading_makes_a_review_and_does_not_hold_the_queue(runtime):
-    unreadable = interpret.Waiting(
+def waiting_message(runtime, raw):
+    return interpret.Waiting(
         id=new_id(),
-        raw=cast("bytes", None),
+        raw=raw,
         sender="A|B",
         control_id="M-1",
         message_type="REF^I12",
@@ -281,6 +283,10 @@ async def test_a_defect_in_reading_makes_a_review_and_does_not_hold_the_queue(ru
         received_at=runtime.clock(),
         link=link(),
     )
+
+
+async def test_a_defect_in_reading_makes_a_review_and_does_not_hold_the_queue(runtime):
+    unreadable = waiting_message(runtime, raw=cast("bytes", None))
     assert interpret.understand(unreadable).reading == Doubtful("interpretation_failed")
 
 
@@ -338,3 +344,22 @@ async def all_that_opens(runtime):
 async def _put_raw(runtime, row, raw):
     async with runtime.db.begin() as tx:
         await tx.execute(update(messages).where(messages.c.id == row["id"]).values(raw=raw))
+
+
+async def test_a_message_whose_numbers_cannot_be_read_holds_up_no_other(runtime):
+    """INVARIANT: what is no message at all has no numbers, and is no reason to read nothing."""
+    unreadable = waiting_message(runtime, raw=cast("bytes", None))
+    assert marks.read_marks([unreadable]) == [(unreadable.id, ())]
+
+
+async def test_a_reading_of_which_no_fact_can_be_made_is_a_persons_and_holds_up_nobody(runtime):
+    await with_link(runtime)
+    await arrive(runtime, referral("M-1"), referral("M-2", number="RF-2"))
+
+    def says_nonsense(found):
+        understood, numbers = understand_all(found)
+        first, *others = understood
+        return [replace(first, repairs=cast("tuple[str, ...]", (1,))), *others], numbers
+
+    await interpret_next(runtime, Reader(says_nonsense))
+    assert [type(event) for event in await facts(runtime)] == [ReviewRequested, ReferralSubmitted]

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from common.database import Transaction
 from common.service import Runtime
@@ -84,14 +83,14 @@ async def interpret_next(runtime: Runtime, reader: Reader | None = None) -> bool
 
 
 async def _written(runtime: Runtime, understood: Sequence[Understood], numbers: Marks) -> bool:
-    """Record readings in one transaction; False where the database takes one of them never."""
+    """Record readings in one transaction; False where one of them can never be recorded."""
     now, sealer = runtime.clock(), runtime.sealer
     try:
         async with runtime.db.begin() as tx:
             await interpret.record(tx, understood, sealer=sealer, now=now)
             await marks.note(tx, numbers, sealer=sealer)
             await reply.owe(tx, [one.message for one in understood], sealer=sealer, now=now)
-    except DBAPIError as error:
+    except Exception as error:
         if is_outage(error) or is_momentary(error):
             raise
         log.warning("readings_not_recorded", count=len(understood), exc_info=error)
