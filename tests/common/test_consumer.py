@@ -1,4 +1,5 @@
 import asyncio
+import sqlite3
 import contextlib
 from datetime import timedelta
 
@@ -405,6 +406,7 @@ def test_postgresql_tells_clashes_and_outages_by_sqlstate():
     assert not verdicts.is_outage(DBAPIError("", {}, Clash()))
     assert verdicts.is_outage(DBAPIError("", {}, Down()))
     assert verdicts.is_outage(OperationalError("", {}, Exception()))
+    assert verdicts.is_outage(sqlite3.OperationalError("disk I/O error"))
     assert not verdicts.is_outage(DBAPIError("", {}, Exception()))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from sqlite3 import OperationalError as SqliteFault
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -22,6 +23,9 @@ RETRIES = 6
 AWAY = frozenset({"08", "53", "57", "58"})
 """SQLSTATE classes: connection, resources, operator intervention, system error (PostgreSQL, appendix A)."""
 
+AWAY_CLASSES = (OperationalError, InterfaceError, PoolExhausted, OSError, SqliteFault)
+"""SQLite's own is what a savepoint, or the log's file, says when the disk is full or fails."""
+
 ROLLED_BACK = "40"
 """SQLSTATE class of deadlocks and serialization failures."""
 
@@ -30,7 +34,7 @@ def is_outage(error: Exception) -> bool:
     """Return whether a database or network is away: not the record's fault, so retried for ever."""
     if isinstance(error, DBAPIError) and (error.connection_invalidated or _class(error) in AWAY):
         return True
-    return isinstance(error, OperationalError | InterfaceError | PoolExhausted | OSError)
+    return isinstance(error, AWAY_CLASSES)
 
 
 def is_momentary(error: Exception) -> bool:
