@@ -6,7 +6,7 @@ changes one.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
@@ -245,7 +245,7 @@ def _separators(body: str) -> tuple[Separators, str | None]:
 
 def _segments(body: str, separators: Separators, charset: str) -> tuple[Segment, ...]:
     """Cut at line ends that a segment's name follows; wrapped text stays with its segment."""
-    pieces = _pieces(body, _boundary(separators.field, r"[\r\n]" if "\n" in body else r"\r"))
+    pieces = _plain_pieces(body, separators.field) or _pieces(body, separators.field)
     seen: dict[str, int] = {}
     segments = []
     for raw, ending in pieces:
@@ -255,15 +255,28 @@ def _segments(body: str, separators: Separators, charset: str) -> tuple[Segment,
     return tuple(segments)
 
 
-def _pieces(body: str, boundary: re.Pattern[str]) -> Iterator[tuple[str, str]]:
+def _plain_pieces(body: str, mark: str) -> Sequence[tuple[str, str]]:
+    """Return what `_pieces` does, sooner, where every line end is a carriage return before a name."""
+    pieces = _plain_boundary(mark).split(body, MOST_SEGMENTS)
+    if "\n" in body or body.count("\r") != len(pieces) // 2:
+        return ()
+    return list(zip(pieces[::2], [*pieces[1::2], *([""] if pieces[-1] else [])], strict=False))
+
+
+def _pieces(body: str, mark: str) -> Iterable[tuple[str, str]]:
     """Yield each segment's text and what ended its line; what is beyond stays in the last one."""
-    begin = 0
+    begin, boundary = 0, _boundary(mark, r"[\r\n]" if "\n" in body else r"\r")
     ends = (found for found in boundary.finditer(body) if found.lastindex)
     for end in islice(ends, MOST_SEGMENTS):
         yield body[begin : end.start()], end.group()
         begin = end.end()
     if begin < len(body):
         yield body[begin:], ""
+
+
+@lru_cache(maxsize=64)
+def _plain_boundary(mark: str) -> re.Pattern[str]:
+    return re.compile(rf"(\r)(?=[A-Z][A-Z0-9]{{2}}(?:{re.escape(mark)}|\r|$)|$)", re.ASCII)
 
 
 @lru_cache(maxsize=64)
