@@ -177,3 +177,30 @@ async def test_what_stands_in_the_clear_is_cut_to_numbers_and_codes(runtime):
     assert [len(one) for one in appointment.order_numbers] == [200]
     assert appointment.status is None
     assert "ZZTEST" not in appointment.model_dump_json(exclude={"sealed"})
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [Hl7Dialect(client_certificate="epic.north"), Hl7Dialect(allowed_addresses=("10.1.0.0/16",))],
+    ids=["certificate", "addresses"],
+)
+async def test_what_came_in_the_name_of_a_guarded_link_before_it_was_stays_with_a_person(
+    runtime, guard
+):
+    """INVARIANT: nobody gets in before the guard: whose those messages are is not known any more."""
+    await arrive(runtime, referral("M-1"))
+    assert [event.reason for event in await all_read(runtime)] == ["unknown_sender"]
+    await arrive(runtime, referral("M-2", number="RF-2"))
+    async with runtime.db.read() as tx:
+        found = await interpret.waiting(tx, sealer=runtime.sealer)
+    while_read = [interpret.understand(message) for message in found]
+    guarded = Hl7Link(
+        id="epic", sending_application="EPIC", sending_facility="NORTH", dialect=guard
+    )
+    async with runtime.db.begin() as tx:
+        await follow.clinic_changed(tx, clinic_changed(runtime.clock(), guarded), runtime.clock())
+        await interpret.record(tx, while_read, sealer=runtime.sealer, now=runtime.clock())
+    await arrive(runtime, referral("M-3", number="RF-3"))
+    kinds = {row["control_id"]: row["state"] for row in await rows_of(runtime, messages)}
+    assert [type(event) for event in await all_read(runtime)][2:] == [ReferralSubmitted]
+    assert (kinds["M-1"], kinds["M-2"]) == ("review", "review")

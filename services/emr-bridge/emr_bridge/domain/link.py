@@ -30,6 +30,11 @@ class Link:
         """By what a message's sender is found."""
         return sender_key(self.sending_application, self.sending_facility)
 
+    @property
+    def is_guarded(self) -> bool:
+        """Tell whether who speaks for it must show a certificate, or come from certain addresses."""
+        return bool(self.dialect.client_certificate or self.dialect.allowed_addresses)
+
 
 def link_id(clinic_id: str, name: str) -> str:
     """Return a link's id: clinics name their links themselves, so the clinic is part of it."""

@@ -14,7 +14,11 @@ log = structlog.get_logger()
 
 
 async def clinic_changed(tx: Transaction, event: ClinicChanged, now: datetime) -> None:
-    """Make the clinic's links what the event says; what their senders sent before is read now."""
+    """Make the clinic's links what the event says; what their senders sent before is read now.
+
+    Not for a guarded link: what came in its name before it was guarded may be anybody's, and stays
+    with the person who has it.
+    """
     del now  # nothing that happens here has a time
     current = [
         Link(
@@ -33,7 +37,9 @@ async def clinic_changed(tx: Transaction, event: ClinicChanged, now: datetime) -
         for link in event.hl7_links
     ]
     await links.replace(tx, event.clinic_id, current)
-    reopened = await messages.read_again(tx, {link.sender_key for link in current})
+    reopened = await messages.read_again(
+        tx, {one.sender_key for one in current if not one.is_guarded}
+    )
     if reopened:
         log.info("messages_read_again", count=reopened, clinic_id=event.clinic_id)
 

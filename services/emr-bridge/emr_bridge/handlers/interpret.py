@@ -88,7 +88,7 @@ async def waiting(tx: Transaction, *, sealer: Sealer) -> list[Waiting]:
             message_type=row["message_type"],
             state=State(row["state"]),
             received_at=row["received_at"],
-            link=senders.link_of(headers[row["id"]]),
+            link=_believed(senders.link_of(headers[row["id"]]), row["link_id"]),
             link_at_door=row["link_id"],
             traceparent=row["traceparent"],
         )
@@ -182,7 +182,19 @@ async def _known_by_now(tx: Transaction, understood: Sequence[Understood]) -> li
     await links.hold(tx)
     headers = {message.id: read_header(message.raw) for message in strange}
     senders = await senders_of(tx, headers.values())
-    return [identifier for identifier, header in headers.items() if senders.link_of(header)]
+    return [
+        message.id
+        for message in strange
+        if _believed(senders.link_of(headers[message.id]), message.link_at_door)
+    ]
+
+
+def _believed(link: Link | None, at_door: str | None) -> Link | None:
+    """Return the link that a message names, if it may: a guarded one is believed at its door alone.
+
+    Who sent a message is not known any more when it is read.
+    """
+    return None if link is not None and link.is_guarded and link.id != at_door else link
 
 
 @dataclass(frozen=True, slots=True)
