@@ -1,6 +1,6 @@
 import asyncio
-import sqlite3
 import contextlib
+import sqlite3
 from datetime import timedelta
 
 import pytest
