@@ -12,6 +12,8 @@ NANP = re.compile(r"\+1(\d{3})(\d{3})(\d{4})")
 
 def one_line(value: str) -> str:
     """Return text without line breaks: composed letters, no control characters, single spaces."""
+    if value.isascii() and value.isprintable() and "  " not in value:
+        return value
     composed = unicodedata.normalize("NFC", value)
     return SPACES.sub(" ", "".join(" " if _is_control(char) else char for char in composed))
 
