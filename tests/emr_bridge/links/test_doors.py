@@ -308,6 +308,28 @@ async def test_a_batch_that_is_not_taken_or_empty_is_one_message_that_is_refused
     assert read_header(answer).kind[0] == "ACK"
 
 
+@pytest.mark.parametrize(
+    ("dialect", "raw"),
+    [
+        (Hl7Dialect(batches=True), BATCH + b"MSH|\r" * 500_000),
+        (Hl7Dialect(batches=True), BATCH + b"BTS|\r" * 500_000),
+        (Hl7Dialect(), b"\r\n " + BATCH),
+    ],
+    ids=["of messages", "of trailers", "after blanks"],
+)
+async def test_a_batch_that_is_a_bomb_or_hides_is_one_message_that_is_refused(
+    runtime, dialect, raw
+):
+    """INVARIANT: no sender takes more of the door than a few thousand others would."""
+    await with_link(runtime, dialect=dialect)
+    async with listening(runtime) as listener, connected(listener.server.port) as peer:
+        await until(lambda: listener.knows_links)
+        answer = await peer.ask(raw)
+    assert verdict(answer)[0] == "AR"
+    (row,) = await rows_of(runtime, messages)
+    assert row["state"] == "refused"
+
+
 class Nobody:
     """A caller that is gone."""
 

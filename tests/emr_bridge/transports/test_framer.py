@@ -50,6 +50,24 @@ def test_a_message_byte_by_byte_is_one_frame():
     assert found == [Frame(b"MSH|1")]
 
 
+def test_frames_that_come_to_nothing_one_after_the_other_close_the_link():
+    """INVARIANT: a peer cannot have us speak of each of its bytes."""
+    for nothing in (b"\x0b", b"\x0b\x1cx"):
+        framer = Framer(max_bytes=LIMIT)
+        found = framer.feed(nothing * 100_000)
+        assert framer.closed
+        assert len(found) <= 101
+        assert found[-1] == Broken("too_many_broken", 100)
+
+
+def test_a_whole_frame_makes_good_for_those_that_came_to_nothing():
+    framer = Framer(max_bytes=LIMIT)
+    for _ in range(10):
+        found = framer.feed(b"\x0b" * 60 + framed(b"MSH|1"))
+        assert found[-1] == Frame(b"MSH|1")
+    assert not framer.closed
+
+
 def test_fifty_frames_in_one_read_are_fifty_frames():
     assert len(Framer(max_bytes=LIMIT).feed(framed(b"MSH|1") * 50)) == 50
 

@@ -7,22 +7,26 @@ from common.ids import new_id
 from emr_bridge.formats.hl7v2 import batch
 from emr_bridge.formats.hl7v2.ack import control_id_of
 from emr_bridge.formats.hl7v2.batch import File
-from emr_bridge.formats.hl7v2.header import BOM, read_header
+from emr_bridge.formats.hl7v2.header import begins_batch, read_header
 from emr_bridge.handlers.senders import Senders
 from emr_bridge.ports import AnswerTo
 
-MARKS = (b"FHS", b"BHS")
+NAMES = (b"FHS", b"BHS", b"MSH", b"BTS", b"FTS")
+
+MOST = 5_000
+"""Messages and envelopes of one batch: each takes its turn at the door, where the others wait."""
 
 
 def is_batch(raw: bytes) -> bool:
     """Tell whether a payload begins as a batch does."""
-    return raw.removeprefix(BOM).lstrip().startswith(MARKS)
+    return begins_batch(raw)
 
 
 def opened(raw: bytes, senders: Senders) -> File | None:
-    """Return what a batch holds, if its sender's link sends batches; else None."""
+    """Return what a batch holds, if its sender's link sends batches; None too where it is a bomb."""
     link = senders.link_of(read_header(raw))
-    found = batch.split(raw) if link and link.dialect.batches else None
+    is_taken = link and link.dialect.batches and sum(map(raw.count, NAMES)) <= MOST
+    found = batch.split(raw) if is_taken else None
     return found if found and found.messages else None
 
 

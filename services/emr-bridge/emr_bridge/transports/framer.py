@@ -9,6 +9,9 @@ START = b"\x0b"
 END = b"\x1c"
 RETURN = 0x0D
 WHOLE_END = END + b"\r"
+MOST_BROKEN = 100
+"""So many frames in a row that come to nothing are no accident: each is told of, and each is two bytes."""
+
 HEAD_BYTES = 4096
 """How much of an oversized frame is kept, so that its header can be answered."""
 
@@ -22,7 +25,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A frame that was begun and dropped: `restarted`, `no_return`, or `too_much_garbage`."""
+    """A frame that was begun and dropped: `restarted`, `no_return`, `unfinished`; or why the link closes."""
 
     reason: str
     size: int
@@ -61,6 +64,7 @@ class Framer:
         self._scanned = 0
         self._inside = False
         self._garbage = 0
+        self._broken = 0
         self.closed = False
 
     @property
@@ -71,7 +75,7 @@ class Framer:
     def feed(self, data: bytes) -> list[Found]:
         """Take the next bytes; return what they complete, in order. Once `closed`, ignore them."""
         if not self._buffer and not self._inside and self._is_one_frame(data):
-            self._garbage = 0
+            self._garbage = self._broken = 0
             return [Frame(data[1:-2])]
         found: list[Found] = []
         self._buffer += data
@@ -121,7 +125,7 @@ class Framer:
         end = self._buffer.find(END, self._scanned)
         restart = self._buffer.find(START, self._scanned, end if end >= 0 else len(self._buffer))
         if restart >= 0:
-            found.append(Broken("restarted", restart))
+            self._break(Broken("restarted", restart), found)
             del self._buffer[: restart + 1]
             self._scanned = 0
             return True
@@ -137,13 +141,21 @@ class Framer:
 
     def _finish(self, end: int, found: list[Found]) -> None:
         payload, after = bytes(self._buffer[:end]), self._buffer[end + 1]
-        if after == RETURN:
-            self._leave(end + 2)
+        is_ended = after == RETURN
+        self._leave(end + 1 + is_ended)
+        if is_ended or (self._tolerant and after == START[0]):
+            self._broken = 0
             found.append(Frame(payload))
         else:
-            self._leave(end + 1)
-            whole = self._tolerant and after == START[0]
-            found.append(Frame(payload) if whole else Broken("no_return", end))
+            self._break(Broken("no_return", end), found)
+
+    def _break(self, frame: Broken, found: list[Found]) -> None:
+        """Tell of a frame that came to nothing; close where there are too many of them."""
+        self._broken += 1
+        found.append(frame)
+        if self._broken >= MOST_BROKEN:
+            found.append(Broken("too_many_broken", self._broken))
+            self.closed = True
 
     def _leave(self, consumed: int) -> None:
         del self._buffer[:consumed]

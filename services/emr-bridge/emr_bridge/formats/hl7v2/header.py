@@ -13,6 +13,8 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 HEADER_LINE = re.compile(rb"(?:^|[\r\n])[ \t]*MSH(?=[^A-Za-z0-9\s])")
 BATCH = (b"FHS", b"BHS")
 
+MOST_BLANKS = 64
+
 REMEMBERED = 1024
 """Header fields whose text is kept: a sender's next message says the same but for its id and time."""
 
@@ -64,10 +66,15 @@ class Header(NamedTuple):
         return "^".join(part for part in self.kind if part)
 
 
+def begins_batch(raw: bytes) -> bool:
+    """Tell whether a payload begins as a batch does (FHS, BHS), blanks before it overlooked."""
+    return raw.removeprefix(BOM)[:MOST_BLANKS].lstrip().startswith(BATCH)
+
+
 def read_header(raw: bytes) -> Header:
     """Return the first MSH line's fields; an empty Header where there is none."""
     body = raw.removeprefix(BOM)
-    is_batch = body.startswith(BATCH)
+    is_batch = begins_batch(raw)
     found = HEADER_LINE.search(body)
     if found is None:
         return Header(is_batch=is_batch)
