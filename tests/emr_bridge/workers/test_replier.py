@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from tests.emr_bridge.builders import (
     connected,
+    link,
     listening,
     referral,
     rows_of,
@@ -16,7 +17,7 @@ from tests.emr_bridge.builders import (
 
 from common.events.clinic import Hl7Dialect
 from emr_bridge.handlers.receive import receive
-from emr_bridge.store import tables
+from emr_bridge.store import links, tables
 from emr_bridge.transports import mllp_notice
 from emr_bridge.transports.framer import framed
 from emr_bridge.transports.mllp_client import Address, Patience
@@ -134,7 +135,8 @@ async def test_what_cannot_be_sent_is_sent_later_and_in_the_end_given_up(runtime
     assert not await replier(runtime, peer).step()
     rows = await rows_of(runtime, tables.replies)
     assert {(row["state"], row["attempts"], row["last_error"]) for row in rows} == {
-        ("waiting", 1, "refused")
+        ("waiting", 1, "refused"),
+        ("waiting", 0, None),
     }
     peer.trouble = None
     runtime.clock.advance(timedelta(minutes=2))
@@ -188,3 +190,27 @@ async def test_a_notice_is_heard_out_and_one_that_nobody_takes_is_told(unused_po
     assert heard == [framed(b"MSH|")]
     server.close()
     await server.wait_closed()
+
+
+async def test_a_link_that_is_away_is_asked_once_and_holds_up_no_other(runtime):
+    """INVARIANT: however many answers an EMR that is away is owed, the others get theirs."""
+    south = link(
+        id="south/epic", clinic_id="south", sending_facility="SOUTH", host="south.example", port=1
+    )
+    await linked(runtime)
+    async with runtime.db.begin() as tx:
+        await links.replace(tx, "south", [south])
+    await arrive(runtime, *(asking(control_id=f"M-{number}") for number in range(30)))
+    await arrive(runtime, asking(control_id="S-1").replace(b"EPIC|NORTH", b"EPIC|SOUTH"))
+    asked: list[str] = []
+
+    async def deliver(to, message):
+        asked.append(to.host)
+        return "refused" if to.host == "emr.example" else None
+
+    answering = Replier(runtime, deliver, list, lambda link_id, message: False)
+    while await answering.step():
+        pass
+    assert asked == ["emr.example", "south.example"]
+    held = [row["lease_token"] for row in await rows_of(runtime, tables.replies)]
+    assert held == [None] * 31

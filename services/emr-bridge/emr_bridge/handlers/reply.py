@@ -62,6 +62,16 @@ async def record(tx: Transaction, row: RowMapping, error: str | None, *, now: da
     await replies.write(tx, row, values | {"attempts": attempts, "last_error": error})
 
 
+async def put_off(
+    tx: Transaction, failed: RowMapping, held: Sequence[RowMapping], *, now: datetime
+) -> None:
+    """Let a link's other answers wait as one does that could not be given; let go those that are held."""
+    until = now + exponential(failed["attempts"] + 1)
+    for row in held:
+        await replies.write(tx, row, {})
+    await replies.put_off(tx, failed["link_id"], failed["way"], until)
+
+
 def _may_be_due(message: Waiting, link: Link) -> bool:
     manner = manner_of(read_header(message.raw), link.dialect.acknowledgement)
     if link.dialect.application_ack_out == "never":

@@ -39,6 +39,13 @@ async def write(tx: Transaction, row: RowMapping, values: dict[str, Any]) -> Non
     await write_held(tx, replies, row, values)
 
 
+async def put_off(tx: Transaction, link_id: str, way: str, until: datetime) -> None:
+    """Let all of a link's answers wait until then that would go before."""
+    theirs = (replies.c.link_id == link_id) & (replies.c.way == way)
+    sooner = (replies.c.state == WAITING) & (replies.c.next_attempt_at < until)
+    await tx.execute(update(replies).where(theirs, sooner).values(next_attempt_at=until))
+
+
 async def give_up(tx: Transaction, before: datetime, now: datetime) -> int:
     """End what has waited since before then; return how many."""
     late = (replies.c.state == WAITING) & (replies.c.created_at < before)

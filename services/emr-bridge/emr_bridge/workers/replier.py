@@ -1,5 +1,6 @@
 """The loop that gives our application ACKs: on the link's own address, or where the message came in."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,8 +14,9 @@ from emr_bridge.handlers import reply
 from emr_bridge.store import links, replies
 
 INTERVAL_SECONDS = 2.0
-MOST = 20
+MOST = 6
 LEASE = timedelta(minutes=5)
+"""Longer than so many take, one after the other, where an EMR lets each wait as long as it may."""
 
 Deliver = Callable[[Link, bytes], Awaitable[str | None]]
 """Sends to a link's address; returns why it could not, None when it did."""
@@ -42,11 +44,25 @@ class Replier:
         async with self.runtime.db.begin() as tx:
             await replies.give_up(tx, now - reply.LONGEST, now)
             held = await replies.claim_due(tx, here, limit=MOST, lease=LEASE, now=now)
+        lanes: dict[tuple[str, str], list[RowMapping]] = {}
         for row in held:
+            lanes.setdefault((row["link_id"], row["way"]), []).append(row)
+        ended = await asyncio.gather(*map(self._give_all, lanes.values()), return_exceptions=True)
+        for trouble in filter(None, ended):
+            raise trouble
+        return bool(held)
+
+    async def _give_all(self, held: list[RowMapping]) -> None:
+        """Give one link's answers; where one cannot be given, the link rests with all of its own."""
+        for number, row in enumerate(held, start=1):
             error = await self._give(row)
             async with self.runtime.db.begin() as tx:
-                await reply.record(tx, row, error, now=self.runtime.clock())
-        return bool(held)
+                now = self.runtime.clock()
+                await reply.record(tx, row, error, now=now)
+                if error is not None:
+                    await reply.put_off(tx, row, held[number:], now=now)
+            if error is not None:
+                return
 
     async def _give(self, row: RowMapping) -> str | None:
         """Send one answer; return why it could not be sent."""
