@@ -118,6 +118,13 @@ async def test_a_refusal_tells_its_codes_and_silence_is_told_as_such():
     assert (silent.code, silent.problem) == (None, "no answer in time")
 
 
+@pytest.mark.parametrize("error", [*range(100, 105), 198, 199, *range(200, 208), 999])
+async def test_every_error_code_can_be_answered_also_one_that_the_table_does_not_have(error):
+    async with listening(Behaviour("AE", error)) as (listener, _):
+        (refused,) = await sent(listener.port, message())
+    assert (refused.code, refused.errors, refused.problem) == ("AE", (str(error),), None)
+
+
 async def test_a_connection_that_ends_is_told_for_each_message():
     async def hang_up(reader, writer):
         await reader.read(100)
@@ -128,6 +135,36 @@ async def test_a_connection_that_ends_is_told_for_each_message():
     outcomes = await sent(port, message("A"), message("B"), pace=Pace(pipeline=2, answer_seconds=5))
     server.close()
     assert [outcome.problem for outcome in outcomes] == ["the connection was closed"] * 2
+
+
+async def test_a_peer_that_ended_before_the_message_was_sent_is_not_waited_for():
+    async def turn_away(reader, writer):
+        writer.write_eof()
+        while await reader.read(1000):
+            pass
+        writer.close()
+
+    server = await asyncio.start_server(turn_away, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    slow = Pace(rate=20, answer_seconds=60)
+    async with asyncio.timeout(20):
+        outcomes = await sent(port, message("A"), message("B"), pace=slow)
+    server.close()
+    assert [outcome.problem for outcome in outcomes] == ["the connection was closed"] * 2
+
+
+async def test_who_shows_no_certificate_where_one_is_asked_for_is_told_at_once(tmp_path):
+    authority = trustme.CA()
+    trusted, key = tmp_path / "ca.pem", tmp_path / "key.pem"
+    authority.cert_pem.write_to_path(trusted)
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(key)
+    async with listening(context=tls.server(key, None, trusted)) as (listener, taken):
+        without = tls.client(trusted, None, None, verify=True)
+        async with asyncio.timeout(20):
+            (outcome,) = await sent(
+                listener.port, message(), context=without, pace=Pace(answer_seconds=60)
+            )
+    assert (outcome.problem, taken) == ("the connection was closed", [])
 
 
 async def test_an_answer_that_comes_after_its_message_was_answered_is_told_too():

@@ -113,6 +113,7 @@ class Exchange:
         self._pace, self._tell = pace, tell
         self._waiting: list[Asked] = []
         self._room = asyncio.Semaphore(pace.pipeline)
+        self._is_over = False
 
     async def run(self, letters: Sequence[Letter]) -> None:
         """Send every message; return when each is answered or given up."""
@@ -143,6 +144,7 @@ class Exchange:
         self._waiting.append(asked)
         problem = None
         try:
+            self._still_open()
             self._writer.write(framed(letter.raw))
             await self._writer.drain()
             async with asyncio.timeout(self._pace.answer_seconds):
@@ -157,6 +159,11 @@ class Exchange:
         if problem:
             self._tell(asked.outcome(problem=problem))
 
+    def _still_open(self) -> None:
+        """ConnectionResetError where no answer can come any more, whatever can still be written."""
+        if self._is_over:
+            raise ConnectionResetError
+
     async def _read(self) -> None:
         framer = Framer(max_bytes=LARGEST_ANSWER)
         try:
@@ -166,6 +173,7 @@ class Exchange:
                         self._take(item.payload)
         except OSError:
             pass  # the same as an end: everybody who waits is told below
+        self._is_over = True
         for asked in self._waiting:
             if not asked.answered.done():
                 asked.answered.set_exception(ConnectionResetError())

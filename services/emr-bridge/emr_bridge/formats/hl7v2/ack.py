@@ -14,12 +14,18 @@ from emr_bridge.formats.hl7v2.reader import Message, Segment, read
 TEXT_0357 = {
     100: "Segment sequence error",
     101: "Required field missing",
+    102: "Data type error",
+    103: "Table value not found",
+    104: "Value too long",
+    198: "Non-conformant cardinality",
     199: "Other HL7 error",
     200: "Unsupported message type",
     201: "Unsupported event code",
     202: "Unsupported processing id",
     203: "Unsupported version id",
+    204: "Unknown key identifier",
     205: "Duplicate key identifier",
+    206: "Application record locked",
     207: "Application internal error",
 }
 
@@ -148,7 +154,7 @@ def _error(refusal: Refusal, header: Header) -> list[bytes]:
     """ERR: fields 2 to 4 from 2.5 on, one ELD in ERR-1 before."""
     inner, lower = header.encoding[:1], (header.encoding[3:4] or b"&")
     where = refusal.location.encode().replace(b"^", inner)
-    coded = [str(refusal.error).encode(), TEXT_0357[refusal.error].encode(), b"HL70357"]
+    coded = [str(refusal.error).encode(), TEXT_0357.get(refusal.error, "").encode(), b"HL70357"]
     if header.text(12).startswith(("2.1", "2.2", "2.3", "2.4")):
         places = ([*refusal.location.split("^"), "", ""])[:3]
         return [b"ERR", inner.join([*(place.encode() for place in places), lower.join(coded)])]
