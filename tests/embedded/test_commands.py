@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import uuid
 
 import httpx2
 import pytest
+import trustme
 from tests.embedded.conftest import RUN, answers, until
 from tests.system.whole import free_port
 
@@ -229,10 +231,37 @@ def test_the_doctor_without_a_system_is_no_traceback(tmp_path):
     assert {("here", "MLLP port"), ("intake", "answers"), ("notifications", "answers")} <= off
 
 
-def test_sending_without_a_listener_says_so():
-    told = RUN.invoke(app, ["simulate", "send", "--port", str(free_port())])
+@pytest.mark.parametrize(
+    ("told_of_tls", "looked_at"),
+    [
+        ({"EMR_BRIDGE_MLLP_HOST": "127.0.0.1"}, {"MLLP port", "MLLP over TLS port"}),
+        ({"EMR_BRIDGE_MLLP_HOST": "0.0.0.0"}, {"MLLP over TLS port"}),
+    ],
+    ids=["this machine", "the network"],
+)
+def test_the_doctor_looks_at_the_ports_that_emrs_find_open(tmp_path, told_of_tls, looked_at):
+    certificate = tmp_path / "own.pem"
+    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(certificate)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as plain,
+        socket.create_server(("127.0.0.1", 0)) as tls,
+    ):
+        environment = told_of_tls | {
+            "DATA_DIR": str(tmp_path),
+            "EMR_BRIDGE_MLLP_PORT": str(plain.getsockname()[1]),
+            "EMR_BRIDGE_MLLP_TLS_PORT": str(tls.getsockname()[1]),
+            "EMR_BRIDGE_MLLP_TLS_CERTIFICATE": str(certificate),
+        }
+        told = RUN.invoke(app, ["doctor", "--url", "http://127.0.0.1:9", "--json"], env=environment)
+    found = {f["check"]: f["state"] for f in json.loads(told.stdout) if "MLLP" in f["check"]}
+    assert found == dict.fromkeys(looked_at | {"MLLP and TLS"}, "ok")
+
+
+def test_sending_without_a_listener_names_the_port_of_the_settings():
+    port = str(free_port())
+    told = RUN.invoke(app, ["simulate", "send"], env={"EMR_BRIDGE_MLLP_PORT": port})
     assert told.exit_code == 1
-    assert "no answer" in told.stderr
+    assert f"no answer on MLLP 127.0.0.1:{port}" in told.stderr
 
 
 STAND_INS = {

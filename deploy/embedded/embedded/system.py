@@ -45,7 +45,8 @@ class System:
     services: Sequence[Service]
     api: FastAPI
     settings: Settings
-    mllp: str
+    mllp: Mapping[str, str]
+    """Where EMRs send, by what is spoken there."""
     data_dir: Path
 
     @property
@@ -75,7 +76,7 @@ class System:
         return [
             f"overview            {self.url}/",
             *(f"{s.name + ' API':19} {self.url}/{s.name}/docs" for s in self.services),
-            f"MLLP                {self.mllp}",
+            *(f"{spoken:19} {place}" for spoken, place in self.mllp.items()),
             f"event topics        DATA_DIR={self.data_dir} .venv/bin/referral-loop events tail",
         ]
 
@@ -129,6 +130,5 @@ def compose(
     api = root_api(services)
     if settings.api_token:
         api.add_middleware(BearerToken, token=settings.api_token)
-    return System(
-        services, api, settings, f"{bridge.mllp_host}:{bridge.mllp_port}", shared.data_dir
-    )
+    mllp = {spoken: f"{bridge.mllp_host}:{port}" for spoken, port in bridge.mllp_doors.items()}
+    return System(services, api, settings, mllp, shared.data_dir)

@@ -4,7 +4,6 @@ import ssl
 from datetime import timedelta
 
 from common import gauges, metrics
-from common.auth import is_loopback
 from common.errors import Misconfigured
 from common.gauges import Measure, Reading
 from common.service import Runtime, Service
@@ -73,14 +72,13 @@ def certificates_of(settings: Settings) -> Certificates | None:
 def bindings_of(settings: Settings, certificates: Certificates | None) -> list[Binding]:
     """Return where we listen; Misconfigured when that would be open to the network without TLS."""
     host = settings.mllp_host
-    is_safe = is_loopback(host) or settings.mllp_plain_beyond_loopback
-    if not is_safe and certificates is None:
+    if not settings.mllp_is_plain and certificates is None:
         raise Misconfigured(
             f"plain MLLP on {host} would be open to the network: give it a certificate "
             "(EMR_BRIDGE_MLLP_TLS_CERTIFICATE), or set EMR_BRIDGE_MLLP_PLAIN_BEYOND_LOOPBACK where a "
             "VPN protects it"
         )
-    plain = [Binding(host, settings.mllp_port)] if is_safe else []
+    plain = [Binding(host, settings.mllp_port)] if settings.mllp_is_plain else []
     if certificates is None:
         return plain
     return [*plain, Binding(host, settings.mllp_tls_port, certificates.context)]

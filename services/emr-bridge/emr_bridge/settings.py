@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from common.auth import is_loopback
 from common.settings import ServiceSettings
 
 
@@ -91,3 +92,14 @@ class Settings(ServiceSettings):
     pharmacy_phone: str | None = Field(default=None, description="Our phone number in PRD-5.")
     pharmacy_fax: str | None = Field(default=None, description="Our fax number in PRD-5.")
     pharmacy_npi: str | None = Field(default=None, description="Our NPI in PRD-7.")
+
+    @property
+    def mllp_is_plain(self) -> bool:
+        """Tell whether plain MLLP is spoken: on this machine, or where a VPN protects it."""
+        return is_loopback(self.mllp_host) or self.mllp_plain_beyond_loopback
+
+    @property
+    def mllp_doors(self) -> dict[str, int]:
+        """The ports that EMRs find open on `mllp_host`, by what is spoken there."""
+        plain = {"MLLP": self.mllp_port} if self.mllp_is_plain else {}
+        return plain | ({"MLLP over TLS": self.mllp_tls_port} if self.mllp_tls_certificate else {})

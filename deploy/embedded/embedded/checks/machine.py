@@ -1,10 +1,10 @@
-"""The machine and its settings: keys, disk, clock, the event log, the MLLP port."""
+"""The machine and its settings: keys, disk, clock, the event log, the MLLP ports."""
 
 import asyncio
 import shutil
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from common.errors import Misconfigured, ReferralLoopError
@@ -17,13 +17,15 @@ LEAST_FREE = 0.15
 PATIENCE_SECONDS = 5.0
 
 
-def look(shared: SharedSettings, *, mllp: tuple[str, int]) -> Iterator[Finding]:
-    """Look at everything that needs no service."""
+def look(shared: SharedSettings, *, mllp: tuple[str, Mapping[str, int]]) -> Iterator[Finding]:
+    """Look at everything that needs no service; `mllp` is the host and its ports by what they speak."""
     yield sealing_key(shared)
     yield disk(shared.data_dir)
     yield clock(shared)
     yield asyncio.run(event_log(shared))
-    yield mllp_port(*mllp)
+    host, doors = mllp
+    for spoken, port in doors.items():
+        yield mllp_port(spoken, host, port)
 
 
 def sealing_key(shared: SharedSettings) -> Finding:
@@ -95,16 +97,15 @@ def file_of(settings: SharedSettings) -> Path | None:
     return Path(path) if scheme.startswith("sqlite") else None
 
 
-def mllp_port(host: str, port: int) -> Finding:
+def mllp_port(spoken: str, host: str, port: int) -> Finding:
     """Find out whether an EMR could connect."""
+    check, named = f"{spoken} port", "_TLS_PORT" if spoken.endswith("TLS") else "_PORT"
     try:
         with socket.create_connection((host, port), timeout=PATIENCE_SECONDS):
-            return _ok("MLLP port", f"{host}:{port} takes connections")
+            return _ok(check, f"{host}:{port} takes connections")
     except OSError as error:
         told = f"{host}:{port} takes no connection ({type(error).__name__})"
-        return _off(
-            "MLLP port", told, "start emr-bridge, or correct EMR_BRIDGE_MLLP_HOST and _PORT"
-        )
+        return _off(check, told, f"start emr-bridge, or correct EMR_BRIDGE_MLLP_HOST and {named}")
 
 
 def _ok(check: str, told: str) -> Finding:

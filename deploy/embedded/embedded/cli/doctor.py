@@ -43,7 +43,7 @@ def _look(url: str | None) -> Iterator[Finding]:
     if any(finding.check == settings.UNREADABLE and finding.is_off for finding in found):
         return
     bridge = emr_bridge.settings.Settings()
-    yield from machine.look(SharedSettings(), mllp=(bridge.mllp_host, bridge.mllp_port))
+    yield from machine.look(SharedSettings(), mllp=(bridge.mllp_host, bridge.mllp_doors))
     apis = {name: Api(name, f"{url.rstrip('/')}/{name}" if url else None) for name in ALONE}
     silent: set[str] = set()
     for name, api in apis.items():

@@ -22,7 +22,8 @@ def serve(service: Named = None, as_json: AsJson = False) -> None:
     logs.configure(level=shared.log_level, form="json" if as_json else shared.log_format)
     system = compose(Overrides(), shared=shared)
     if as_json:
-        show_json({"url": system.url, "mllp": system.mllp})
+        mllp, tls = (system.mllp.get(spoken) for spoken in ("MLLP", "MLLP over TLS"))
+        show_json({"url": system.url, "mllp": mllp, "mllp_tls": tls})
     else:
         for line in system.where_to_look():
             out.print(line, highlight=False)

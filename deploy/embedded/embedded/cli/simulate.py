@@ -10,6 +10,7 @@ import typer
 
 from embedded.cli.options import AsJson
 from embedded.cli.output import PARTIAL, err, fail, show_rows
+from emr_bridge.settings import Settings as EmrBridge
 from simulators import fax_gateway, webhook_receiver
 from simulators.emr import EmrClient, EmrServer, NoAnswerError
 from simulators.emr.app import run as run_emr
@@ -80,7 +81,9 @@ def send(
     kind: Annotated[str, typer.Option(help=f"One of {', '.join(BUILDERS)}.")] = "REF^I12",
     count: Annotated[int, typer.Option(min=1, help="How many messages.")] = 1,
     first: Annotated[int, typer.Option(min=1, help="Number of the first sample.")] = 1,
-    port: Port = 2575,
+    port: Annotated[
+        int | None, typer.Option(help="TCP port on loopback; else EMR_BRIDGE_MLLP_PORT.")
+    ] = None,
     sending: Annotated[
         str, typer.Option(help="MSH-3|MSH-4, as the clinic's link has them.")
     ] = "ZZEMR|ZZCLINIC",
@@ -91,6 +94,7 @@ def send(
     if kind not in BUILDERS or not bar:
         raise fail(f"--kind is one of {', '.join(BUILDERS)}; --sending is MSH-3|MSH-4", code=2)
     numbers = range(first, first + count)
+    port = port or EmrBridge().mllp_port
     try:
         rows = asyncio.run(_send(port, kind, numbers, (application, facility)))
     except (OSError, NoAnswerError) as error:

@@ -83,7 +83,7 @@ async def _all(desk: Desk, path: str) -> list[Row]:
 def table(rows: Iterable[Update], *, now: datetime) -> Table:
     """Return the table for a terminal."""
     drawn = Table(
-        title=f"What the clinics were told (story time {now:%H:%M})", title_justify="left"
+        title=f"What the clinics were told (story time {now:%H:%M} UTC)", title_justify="left"
     )
     for column in ("clinic", "ref", "update", "way", "tries", "told after", "promise"):
         drawn.add_column(column, overflow="fold")

@@ -46,7 +46,12 @@ def overrides(outside: Outside, folder: Path) -> Overrides:
     url = f"http://127.0.0.1:{port}"
     return Overrides(
         intake={"database_url": None},
-        emr_bridge={"database_url": None, "mllp_port": mllp_port},
+        emr_bridge={
+            "database_url": None,
+            "mllp_host": "127.0.0.1",
+            "mllp_port": mllp_port,
+            "mllp_tls_certificate": None,
+        },
         notifications={
             "database_url": None,
             "pharmacy_name": "Riverside Specialty Pharmacy",

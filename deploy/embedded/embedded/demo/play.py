@@ -94,7 +94,7 @@ async def _until_ready(system: System, running: asyncio.Task[None]) -> None:
 
 async def _stage(system: System, outside: Outside, clock: Clock, speed: float) -> Stage:
     http = httpx2.AsyncClient(base_url=system.url, timeout=30)
-    host, _, port = system.mllp.partition(":")
+    host, _, port = system.mllp["MLLP"].partition(":")
     return Stage(
         desk=Desk(http, clock, speed),
         mllp=(host, int(port)),
