@@ -23,6 +23,9 @@ NOTHING_TO_DO = 3
 PARTIAL = 4
 
 WIDTH_OF_A_FILE = 160
+ROOM_FOR_WHOLE_IDS = 120
+"""So wide must a terminal be for ids in one piece, as they are copied; other columns fold."""
+
 if not out.is_terminal:
     out = Console(width=WIDTH_OF_A_FILE)
 
@@ -41,7 +44,8 @@ def show_rows(title: str, columns: Sequence[str], rows: Sequence[Row], *, as_jso
         return
     table = Table(title=f"{title} ({len(rows)})", title_justify="left")
     for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
+        is_whole = column == "id" and out.width >= ROOM_FOR_WHOLE_IDS
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=is_whole)
     for row in rows:
         table.add_row(*(plain(row.get(column)) for column in columns))
     out.print(table)

@@ -231,6 +231,7 @@ async def _keep(tx: Transaction, rows: Sequence[NewMessage]) -> dict[UUID, Outco
     if repeats:
         before = await messages.kept_answers(tx, [row.dedup_key for row in repeats])
         same = [row for row in repeats if before[row.dedup_key][0] == row.sha256]
-        log.info("messages_repeated", duplicates=len(same))
+        if same:
+            log.info("messages_repeated", duplicates=len(same))
         outcomes |= {row.id: Outcome(before[row.dedup_key][1] or None) for row in same}
     return outcomes
