@@ -39,6 +39,9 @@ class Peer:
 ANYBODY = Peer()
 """Nobody is known to be there: a message that was not heard on a connection."""
 
+NAMELESS = Peer("unknown")
+"""Somebody whose address nobody told us: within no network."""
+
 
 def networks_of(texts: Sequence[str]) -> tuple[Network, ...]:
     """Read networks (CIDR) or single addresses; ValueError when one is neither."""
