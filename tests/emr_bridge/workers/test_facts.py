@@ -204,3 +204,13 @@ async def test_what_came_in_the_name_of_a_guarded_link_before_it_was_stays_with_
     kinds = {row["control_id"]: row["state"] for row in await rows_of(runtime, messages)}
     assert [type(event) for event in await all_read(runtime)][2:] == [ReferralSubmitted]
     assert (kinds["M-1"], kinds["M-2"]) == ("review", "review")
+
+
+async def test_a_document_in_a_message_that_files_none_is_not_sent_on(runtime):
+    """INVARIANT: no piece of a document is kept for which no event will ever ask."""
+    await with_link(runtime)
+    paper = b"OBX|1|ED|PDF^Letter||^Application^PDF^Base64^JVBERi0xLjQKJVpaVEVTVA==\r"
+    raw = referral().replace(b"REF^I12^REF_I12", b"ADT^A08") + paper
+    await arrive(runtime, raw, referral("M-2") + paper)
+    kinds = [type(event) for event in await all_read(runtime)]
+    assert kinds == [emr.PatientUpdated, emr.DocumentPart, ReferralSubmitted]

@@ -6,7 +6,7 @@ Values travel sealed; in the clear are ids, codes, and the places where values s
 import hashlib
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -81,6 +81,9 @@ def facts(read: Read, reading: Reading, *, sealer: Sealer, now: datetime) -> lis
     if isinstance(reading, Doubtful):
         return [ReviewRequested(**about, reason=reading.reason)]
     found = reading.found
+    if found.documents and not isinstance(reading, Requested | Results):
+        # Nobody files them, and pieces that nobody asks for would be kept for ever.
+        found = replace(found, documents=())
     about |= {
         "places": dict(found.places),
         "deleted": found.deleted,
