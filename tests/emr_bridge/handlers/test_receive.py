@@ -3,6 +3,7 @@
 import pytest
 from tests.emr_bridge.builders import referral, rows_of, verdict, with_link
 
+from common.events.clinic import Hl7Dialect
 from emr_bridge.domain.message import State
 from emr_bridge.handlers.receive import cannot_store, receive, seal_context, too_large
 from emr_bridge.store.tables import messages
@@ -152,3 +153,15 @@ async def test_what_cannot_be_kept_or_is_too_large_is_answered_so(runtime):
     assert verdict(large)[0] == "AR"
     assert b"|199^" in large
     assert too_large(b"MSH|^~\\&|A|B|C|D|||ACK|1", now=now) == b""
+
+
+async def test_what_was_refused_without_an_id_is_taken_when_its_link_is_put_right(runtime):
+    """INVARIANT: a sender that repeats its message is not refused for ever for what was mended."""
+    raw = referral("").replace(b"|P|2.5.1", b"|T|2.5.1")
+    said = []
+    for taken in (("P",), ("P", "T")):
+        await with_link(runtime, dialect=Hl7Dialect(processing_ids=taken))
+        async with runtime.db.begin() as tx:
+            (outcome,) = await receive(tx, [raw], sealer=runtime.sealer, now=runtime.clock())
+        said.append(verdict(outcome.answer)[0])
+    assert said == ["AR", "AA"]

@@ -213,9 +213,12 @@ def _key(header: Header, sha256: str, state: State, *, again: bool) -> str:
     """Return what may be kept only once.
 
     The sender's control id, for a message that we take; with the bytes, for one that we refuse (it
-    may be mended and come again under its id) or take `again`; the bytes alone, without an id.
+    may be mended and come again under its id) or take `again`; the bytes alone, without an id. What
+    was refused is told apart: the same bytes may be taken once the link is put right.
     """
     control_id = header.raw(10)
+    if not control_id and state is State.REFUSED:
+        return hashlib.sha256(b"refused\x1f" + sha256.encode()).hexdigest()
     if not control_id or state is State.IGNORED:
         return sha256
     own = () if state in TAKEN and not again else (sha256.encode(),)
