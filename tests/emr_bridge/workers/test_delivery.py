@@ -415,3 +415,15 @@ async def test_what_is_no_answer_at_all_is_passed_over(runtime, emr, sender):
     sender._hear((await one_row(runtime))["link_id"], b"hello")
     await sender.idle()
     assert await states(runtime) == ["delivered"]
+
+
+async def test_a_link_in_strict_order_takes_one_at_a_time_whatever_it_says_else(
+    runtime, emr, sender
+):
+    """INVARIANT: nothing is sent past a parked message: another's answer would have ended the wait."""
+    await linked(runtime, emr, dialect=HELD | {"in_flight": 4})
+    await emr.follow(reject("AE", error="101"), accept(), accept())
+    for _ in range(3):
+        await ask(runtime)
+    await go(sender)
+    assert sorted(await states(runtime)) == ["parked", "waiting", "waiting"]

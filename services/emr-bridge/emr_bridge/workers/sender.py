@@ -104,7 +104,10 @@ class Sender:
     async def _serve(self, row: RowMapping) -> None:
         """Send what is due over one link, so many at a time as it allows; then let it go."""
         serving = Serving(row["id"], row["lease_token"], self.us)
-        lanes = 1 if row["circuit"] else links.as_link(row).dialect.in_flight
+        dialect = links.as_link(row).dialect
+        # In strict order another's answer would end the wait for a person.
+        is_strict = row["circuit"] or dialect.nack == "hold-link"
+        lanes = 1 if is_strict else dialect.in_flight
         one_at_a_time = asyncio.Lock()
         beating = asyncio.create_task(self._beat(serving), name=f"lease:{serving.link_id}")
         sending = [
