@@ -319,3 +319,8 @@ async def test_nothing_is_edited_for_a_link_that_the_clinic_took_away(runtime, c
         await links.replace(tx, CLINIC, [])
     answer = await decide(client, parked, "edit", WHY | {"message": text})
     assert answer.status_code == 409
+
+
+async def test_a_number_with_a_control_character_finds_nothing_and_breaks_nothing(client):
+    answer = await client.get("/v1/outbound", params={"control_id": "A\x00B"})
+    assert answer.status_code == 422

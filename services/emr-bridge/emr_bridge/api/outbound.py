@@ -30,7 +30,7 @@ router = APIRouter(
 )
 
 Limit = Annotated[int, Query(ge=1, le=200)]
-Text = Annotated[str | None, Query(max_length=400)]
+Text = Annotated[str | None, Query(max_length=400, pattern=r"^[^\x00]*$")]
 CONFLICTS: dict[int | str, dict[str, Any]] = {409: PROBLEMS[409]}
 
 
