@@ -58,3 +58,11 @@ def test_control_characters_and_strange_bytes_do_not_reach_columns():
     assert header.text(3) == "AB"
     assert header.text(4) == "Ren\u00e9e"
     assert len(header.control_id) == 199
+
+
+def test_a_name_that_slipped_into_msh_9_is_not_told_as_a_message_type():
+    """INVARIANT: no patient's name in a plain event, whatever a sender puts where."""
+    header = read_header(b"MSH|^~\\&|A|B|C|D|20260302||ZZTESTPATIENT^ANNA^M|7|P|2.5.1")
+    assert header.message_type == "?^?"
+    shifted = read_header(b"MSH|^~\\&|A|B|C|D|20260302||ZZTESTPATIENT^Rosalind|7|P|2.5.1")
+    assert shifted.message_type == "?^?"

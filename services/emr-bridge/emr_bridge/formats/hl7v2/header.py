@@ -62,8 +62,17 @@ class Header(NamedTuple):
 
     @property
     def message_type(self) -> str:
-        """MSH-9 as `REF^I12`, whatever the sender's separators are."""
-        return "^".join(part for part in self.kind if part)
+        """MSH-9 as `REF^I12`, whatever the sender's separators are.
+
+        It stands in events and logs, so what is no code (a header whose fields are shifted may have
+        a name there) is told as `?`.
+        """
+        parts = zip(self.kind, CODES, strict=True)
+        return "^".join(part if code.fullmatch(part) else "?" for part, code in parts if part)
+
+
+CODES = (re.compile(r"[A-Z]{2}[A-Z0-9]"), re.compile(r"[A-Z][A-Z0-9][0-9]"))
+"""What message types and trigger events look like (tables 0076 and 0003), a site's own (Z01) too."""
 
 
 def begins_batch(raw: bytes) -> bool:
