@@ -83,7 +83,7 @@ async def activate(http, referral):
     """Bring a referral to its good end."""
     base = f"/v1/referrals/{referral['id']}"
     when = {"kind": "delivery", "starts_at": "2026-03-09T16:00:00Z"}
-    had = {"had_at": "2026-03-09T17:00:00Z", "how": "picked_up"}
+    had = {"had_at": "2026-03-02T14:00:00Z", "how": "picked_up"}
     for command, body in (
         ("accept", {}),
         ("ready-to-schedule", {}),

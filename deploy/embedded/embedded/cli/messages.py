@@ -8,7 +8,7 @@ import typer
 
 from embedded.cli.client import Api, actor_or_me, patient_data_token
 from embedded.cli.options import Actor, AsJson, BridgeUrl, Clinic, Limit, Referral
-from embedded.cli.output import fail, out, show_json, show_one, show_rows
+from embedded.cli.output import fail, show_json, show_one, show_rows, write_message
 from embedded.hl7 import printing
 from emr_bridge.formats.hl7v2.naming import Cell, Line
 
@@ -109,12 +109,7 @@ def raw(
     answer = Api("emr-bridge", url).ask("GET", f"/v1/messages/{message}/raw", headers=headers)
     if answer.is_error:
         raise fail(f"{answer.status_code}: {answer.json().get('detail', 'it cannot be read')}")
-    to.touch(mode=0o600)
-    to.write_bytes(answer.content.replace(b"\r", b"\n"))
-    if as_json:
-        show_json({"file": str(to), "bytes": len(answer.content)})
-    else:
-        out.print(f"{to}: {len(answer.content)} bytes", highlight=False, markup=False)
+    write_message(to, answer.content, as_json=as_json)
 
 
 def _of_patient(

@@ -8,7 +8,7 @@ import typer
 
 from embedded.cli.client import Api, actor_or_me, patient_data_token
 from embedded.cli.options import Actor, AsJson, BridgeUrl, Clinic, Limit, Referral
-from embedded.cli.output import fail, show_one, show_rows
+from embedded.cli.output import fail, show_one, show_rows, write_message
 
 app = typer.Typer(
     help="Messages to EMRs: list, show, and for a parked one raw, edit, replay, give-up.",
@@ -63,6 +63,7 @@ def raw(
     ] = "to see what a parked message says",
     by: Actor = None,
     url: BridgeUrl = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write a message into a file, to be read or edited (patient data; the look is noted)."""
     api = Api("emr-bridge", url)
@@ -70,8 +71,7 @@ def raw(
     answer = api.ask("GET", f"/v1/outbound/{message}/raw", headers=headers)
     if answer.is_error:
         raise fail(f"{answer.status_code}: there is no message with content under {message}")
-    to.touch(mode=0o600)
-    to.write_bytes(answer.content.replace(b"\r", b"\n"))
+    write_message(to, answer.content, as_json=as_json)
 
 
 @app.command("edit")

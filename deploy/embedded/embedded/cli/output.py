@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -115,3 +116,13 @@ def _unreadable(error: ValidationError) -> str:
     ]
     told = "; ".join(f"{name}: {why}" for name, why in faults)
     return f"settings that cannot be used: {told}"
+
+
+def write_message(to: Path, content: bytes, *, as_json: bool) -> None:
+    """Write a message with a segment per line, for its owner's eyes only; say where it is."""
+    to.touch(mode=0o600)
+    to.write_bytes(content.replace(b"\r", b"\n"))
+    if as_json:
+        show_json({"file": str(to), "bytes": len(content)})
+    else:
+        out.print(f"{to}: {len(content)} bytes", highlight=False, markup=False)
