@@ -27,7 +27,8 @@ def java(peer: str, program: str) -> list[str]:
         ["mvn", "-q", "-B", "-f", str(folder / "pom.xml"), "dependency:copy-dependencies"],
         "-DoutputDirectory={}",
     )
-    return [*JAVA, "-cp", f"{jars}/*", str(folder / program)]
+    home = f"-Dhapi.home={tempfile.gettempdir()}"  # HAPI counts its ids in a file there
+    return [*JAVA, home, "-cp", f"{jars}/*", str(folder / program)]
 
 
 def node(peer: str, program: str) -> list[str]:
