@@ -58,9 +58,26 @@ idempotency_keys = Table(
 )
 
 
-def new_metadata() -> MetaData:
-    """Return a service's MetaData that already holds the shared tables."""
+audit = Table(
+    "audit",
+    MetaData(naming_convention=NAMING),
+    Column("id", Uuid, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("action", String(60), nullable=False),
+    Column("subject", String(400), nullable=False),
+    Column("client", String(100)),
+    Column("reason", LargeBinary),
+    Column("detail", Json, nullable=False),
+    Index("ix_audit_subject_id", "subject", "id"),
+    Index("ix_audit_actor_id", "actor", "id"),
+)
+"""Who looked at what, or changed it by hand, and why: of the services that show people's data."""
+
+
+def new_metadata(*, audited: bool = False) -> MetaData:
+    """Return a service's MetaData that already holds the shared tables, with the audit if asked."""
     metadata = MetaData(naming_convention=NAMING)
-    for table in shared.sorted_tables:
+    for table in (*shared.sorted_tables, *((audit,) if audited else ())):
         table.to_metadata(metadata)
     return metadata

@@ -9,6 +9,7 @@ from tests.emr_bridge.builders import CLINIC, referral, rows_of, sample, with_li
 from tests.emr_bridge.sending import ask
 
 from common.events.referral import ReferralReceived
+from common.tables import audit as audit_table
 from emr_bridge.api import create
 from emr_bridge.handlers import follow
 from emr_bridge.handlers.receive import receive
@@ -44,7 +45,7 @@ async def found(client, **params):
 
 
 async def noted(runtime):
-    rows = await rows_of(runtime, tables.audit)
+    rows = await rows_of(runtime, audit_table)
     return [(row["actor"], row["action"], row["subject"].split(":")[0]) for row in rows]
 
 

@@ -8,10 +8,11 @@ import pytest
 from tests.emr_bridge.builders import CLINIC, events
 from tests.emr_bridge.sending import ask, go, linked, sender_for, states, stepping, take_back
 
+from common import audit
 from common.events.emr import MessageDelivered
 from common.events.referral import Appointment
 from emr_bridge.api import create
-from emr_bridge.store import audit, gauges, links
+from emr_bridge.store import gauges, links
 from simulators.emr import EmrServer, accept, reject, slow
 
 WHO = {"X-Actor": "ops:r.smith", "X-Reason": "to mend it"}

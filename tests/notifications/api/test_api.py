@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 from tests.notifications.builders import Desk
 
 from common.events.referral import ReferralReceived, ReferralScheduled
+from common.tables import audit as audit_table
 from notifications.ports import FailureClass
 from notifications.store import tables
 
@@ -200,7 +201,7 @@ async def test_whoever_reads_patient_data_is_in_the_audit_and_in_the_log(
     (entry,) = (await api.get(f"/v1/audit?subject=notice:{row['notice_id']}")).json()["items"]
     assert (entry["actor"], entry["action"]) == ("ops:zz", READING[part])
     assert entry["reason"] == "ZZTEST called"
-    (kept,) = await desk.rows(tables.audit)
+    (kept,) = await desk.rows(audit_table)
     assert b"ZZTEST" not in kept["reason"]
 
 
@@ -214,7 +215,7 @@ async def test_nobody_reads_patient_data_without_a_name(
     assert answer.status_code == 422
     assert "X-Actor" in str(answer.json()["errors"])
     assert "ZZTEST" not in answer.text
-    assert await desk.rows(tables.audit) == []
+    assert await desk.rows(audit_table) == []
 
 
 async def test_the_audit_is_read_in_pages_and_by_actor(desk: Desk, api: httpx2.AsyncClient) -> None:

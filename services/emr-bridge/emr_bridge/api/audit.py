@@ -1,38 +1,25 @@
 """Who looked at what, or changed it by hand, and why."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
+from common import audit
+from common.audit import AuditEntry
 from common.dependencies import Read, RuntimeDep
 from common.http import PROBLEMS
-from emr_bridge.api.schemas import Answer
-from emr_bridge.store import audit
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"], responses={422: PROBLEMS[422]})
 
 Text = Annotated[str | None, Query(max_length=400, pattern=r"^[^\x00]*$")]
 
 
-class EntryOut(Answer):
-    """One thing that somebody did."""
-
-    id: UUID
-    at: AwareDatetime
-    actor: str
-    action: str = Field(examples=["message_revealed"])
-    subject: str = Field(examples=["message:01955555-0000-7000-8000-000000000001"])
-    client: str | None = Field(description="The address that the request came from")
-    reason: str | None
-    detail: dict[str, Any]
-
-
 class Entries(BaseModel):
     """A page of entries, newest first."""
 
-    items: list[EntryOut]
+    items: list[AuditEntry]
     next_cursor: UUID | None = Field(description="Pass as `cursor` for the next page")
 
 
@@ -50,5 +37,5 @@ async def list_entries(
     rows = await audit.page(
         tx, subject=subject, actor=actor, before=cursor, limit=limit + 1, sealer=runtime.sealer
     )
-    items = [EntryOut.model_validate(row) for row in rows[:limit]]
+    items = [AuditEntry.model_validate(row) for row in rows[:limit]]
     return Entries(items=items, next_cursor=items[-1].id if len(rows) > limit else None)

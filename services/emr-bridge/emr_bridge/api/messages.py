@@ -129,7 +129,7 @@ async def read_segments(  # noqa: PLR0913 - who looks, and how
 ) -> SheetOut:
     """Show each value with its place, its name and its meaning; patient data masked."""
     if reveal:
-        trusted_looker(request, who, token)
+        await trusted_looker(request, who, token)
     lines = await look.at_sheet(tx, message_id, who, reveal=reveal, sealer=runtime.sealer, now=now)
     return SheetOut.model_validate({"segments": lines, "revealed": reveal})
 

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
+from common.audit import Looker
 from common.errors import FieldError, Forbidden, Invalid
 from emr_bridge.api.actor import Actor
-from emr_bridge.handlers.look import Looker
 
 Reason = Annotated[
     str | None,
@@ -28,12 +28,12 @@ Token = Annotated[
 ]
 
 
-def looker(request: Request, actor: Actor, reason: Reason = None) -> Looker:
+async def looker(request: Request, actor: Actor, reason: Reason = None) -> Looker:
     """Return who looks."""
     return Looker(actor, reason, request.client.host if request.client else None)
 
 
-def trusted_looker(
+async def trusted_looker(
     request: Request, who: Annotated[Looker, Depends(looker)], token: Token = None
 ) -> Looker:
     """Return who may see patients' data; Forbidden without the token, Invalid without a reason."""

@@ -1,9 +1,10 @@
 """Look into a message: every look is noted, and patients' data are shown only for a reason."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from common import audit
+from common.audit import Entry, Looker
 from common.database import Transaction
 from common.errors import NotFound
 from common.sealing import Sealer
@@ -11,19 +12,9 @@ from emr_bridge.formats.hl7v2.marks import Kind, Mark
 from emr_bridge.formats.hl7v2.naming import Line, sheet
 from emr_bridge.formats.hl7v2.reader import read
 from emr_bridge.handlers import receive, send
-from emr_bridge.store import audit, search
-from emr_bridge.store.audit import Entry
+from emr_bridge.store import search
 
 SEALED_BY = {"received": receive.seal_context, "sent": send.seal_context}
-
-
-@dataclass(frozen=True, slots=True)
-class Looker:
-    """Who looks, from where, and why, if they said."""
-
-    actor: str
-    reason: str | None = None
-    client: str | None = None
 
 
 async def at_bytes(

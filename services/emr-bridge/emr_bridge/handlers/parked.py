@@ -11,6 +11,8 @@ from uuid import UUID
 import structlog
 from sqlalchemy import RowMapping
 
+from common import audit
+from common.audit import Entry
 from common.database import Transaction
 from common.errors import Conflict, FieldError, Invalid, NotFound
 from common.ids import new_id
@@ -19,8 +21,7 @@ from emr_bridge.domain.outgoing import REPORT, OutState
 from emr_bridge.formats.hl7v2.ack import control_id_of
 from emr_bridge.formats.hl7v2.edited import edited
 from emr_bridge.handlers.send import seal_context
-from emr_bridge.store import audit, condition, links, outbound
-from emr_bridge.store.audit import Entry
+from emr_bridge.store import condition, links, outbound
 
 log = structlog.get_logger()
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from common.database import Json, UtcDateTime
 from common.tables import new_metadata
 
-metadata = new_metadata()
+metadata = new_metadata(audited=True)
 
 links = Table(
     "links",
@@ -200,19 +200,4 @@ outbound_attempts = Table(
     Column("verdict", String(40)),
     Column("started_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
-)
-
-audit = Table(
-    "audit",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("at", UtcDateTime, nullable=False),
-    Column("actor", String(200), nullable=False),
-    Column("action", String(60), nullable=False),
-    Column("subject", String(400), nullable=False),
-    Column("client", String(100)),
-    Column("reason", LargeBinary),
-    Column("detail", Json, nullable=False),
-    Index("ix_audit_subject_id", "subject", "id"),
-    Index("ix_audit_actor_id", "actor", "id"),
 )

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
+from common.audit import Looker
 from notifications.channels.letterhead import Letterhead
 from notifications.handlers.means import Means
-from notifications.store.audit import Looker
 
 ReadCallback = Callable[[Mapping[str, str], bytes], str | None]
 """Reads from headers and body which of the gateway's faxes a callback is about."""
@@ -55,7 +55,7 @@ Reason = Annotated[
 ]
 
 
-def looker(request: Request, actor: Actor, reason: Reason = None) -> Looker:
+async def looker(request: Request, actor: Actor, reason: Reason = None) -> Looker:
     """Return who reads patient data."""
     return Looker(actor, reason, request.client.host if request.client else None)
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from common.audit import AuditEntry
 from common.events.clinic import PromiseKind
 from common.events.notification import ChannelName
 from notifications.domain.delivery import DeliveryState
@@ -234,19 +235,6 @@ class Replayed(BaseModel):
     """How many webhook deliveries began again."""
 
     begun: int
-
-
-class AuditEntry(BaseModel):
-    """One thing that somebody did."""
-
-    id: UUID
-    at: AwareDatetime
-    actor: str
-    action: str = Field(examples=["content_read"])
-    subject: str = Field(examples=[f"notice:{EXAMPLE_ID}"])
-    client: str | None = Field(description="The address that the request came from")
-    reason: str | None
-    detail: dict[str, Any]
 
 
 class AuditEntries(BaseModel):

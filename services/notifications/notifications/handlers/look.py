@@ -5,14 +5,15 @@ from uuid import UUID
 
 import structlog
 
+from common import audit
+from common.audit import Entry, Looker
 from common.database import Transaction
 from common.sealing import Sealer
 from notifications.domain.notice import Letter
 from notifications.domain.parcel import Parcel
 from notifications.handlers.means import Means
 from notifications.handlers.send import parcel_of
-from notifications.store import audit, clinics, notices
-from notifications.store.audit import Entry, Looker
+from notifications.store import clinics, notices
 
 log = structlog.get_logger()
 
@@ -40,5 +41,6 @@ async def at_page(
 async def _note(
     tx: Transaction, action: str, notice_id: UUID, who: Looker, *, sealer: Sealer, now: datetime
 ) -> None:
-    await audit.note(tx, Entry(who, action, f"notice:{notice_id}"), sealer=sealer, now=now)
+    entry = Entry(who.actor, action, f"notice:{notice_id}", who.reason, who.client)
+    await audit.note(tx, entry, sealer=sealer, now=now)
     log.info("notice_read", notice_id=str(notice_id), actor=who.actor, kind=action)

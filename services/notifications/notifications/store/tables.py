@@ -18,7 +18,7 @@ from sqlalchemy import (
 from common.database import Json, UtcDateTime
 from common.tables import new_metadata
 
-metadata = new_metadata()
+metadata = new_metadata(audited=True)
 
 TRACEPARENT = 55
 """Characters of a W3C `traceparent`: the trace that a row's work goes on in."""
@@ -194,19 +194,4 @@ heartbeats = Table(
     Column("started_at", UtcDateTime, nullable=False),
     Column("compose_at", UtcDateTime, nullable=False, index=True),
     Column("traceparent", String(TRACEPARENT)),
-)
-
-audit = Table(
-    "audit",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("at", UtcDateTime, nullable=False),
-    Column("actor", String(200), nullable=False),
-    Column("action", String(60), nullable=False),
-    Column("subject", String(400), nullable=False),
-    Column("client", String(100)),
-    Column("reason", LargeBinary),
-    Column("detail", Json, nullable=False),
-    Index("ix_audit_subject_id", "subject", "id"),
-    Index("ix_audit_actor_id", "actor", "id"),
 )

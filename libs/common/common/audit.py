@@ -1,18 +1,46 @@
-"""Who looked at what, or changed it by hand, and why. Rows are only added, never changed."""
+"""Who looked at what, or changed it by hand, and why. Rows are only added, never changed.
+
+For services whose tables hold the audit (`new_metadata(audited=True)`).
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import insert, select
 
 from common.database import Transaction
 from common.ids import new_id
 from common.sealing import Sealer
-from emr_bridge.store.tables import audit
+from common.tables import audit
 
 Row = dict[str, Any]
+
+
+class AuditEntry(BaseModel):
+    """One thing that somebody did, as it is read."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    at: AwareDatetime
+    actor: str
+    action: str = Field(examples=["message_revealed"])
+    subject: str = Field(examples=["message:01955555-0000-7000-8000-000000000001"])
+    client: str | None = Field(description="The address that the request came from")
+    reason: str | None
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Looker:
+    """Who looks, from where, and why, if they said."""
+
+    actor: str
+    reason: str | None = None
+    client: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
