@@ -20,6 +20,10 @@ LINE_ENDS = ("\r\n", "\n", "\r")
 HEADER = re.compile(r"(?:^|(?<=[\r\n\ufeff]))(MSH|FHS|BHS)")
 HEADERS = ("MSH", "FHS", "BHS")
 
+NAME = re.compile(r"[A-Z][A-Z0-9]{2}", re.ASCII)
+NO_NAME = "???"
+"""What is no segment's name may be a piece of a person's: it is told as this."""
+
 MOST_REPAIRS = 20
 """Places named for one kind of repair; the kind is told in any case."""
 
@@ -93,6 +97,11 @@ class Segment:
     _values: dict[int, Sequence[Value]] | None = field(
         default=None, init=False, compare=False, repr=False
     )
+
+    @property
+    def told_name(self) -> str:
+        """Its name as findings and sheets may tell it."""
+        return self.name if NAME.fullmatch(self.name) else NO_NAME
 
     @property
     def fields(self) -> list[str]:
@@ -217,7 +226,9 @@ def _repairs(prelude: str, segments: Sequence[Segment], separators: str | None) 
     blank = (one for one in segments if one.ending in strange) if strange else ()
     wrapped = [one for one in segments if "\r" in one.raw or "\n" in one.raw]
     for code, where in (("blank_line", blank), ("wrapped_line", wrapped)):
-        yield from (f"{code} {one.name}[{one.occurrence}]" for one in islice(where, MOST_REPAIRS))
+        yield from (
+            f"{code} {one.told_name}[{one.occurrence}]" for one in islice(where, MOST_REPAIRS)
+        )
 
 
 def _declared_charset(raw: bytes) -> str:

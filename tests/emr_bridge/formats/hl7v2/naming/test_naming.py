@@ -87,9 +87,13 @@ def test_a_code_that_is_in_no_table_is_masked_in_a_persons_segment():
 
 
 def test_a_line_that_is_no_segment_does_not_show_its_beginning():
-    lines = sheet(read(b"Ann|1"))
-    assert [line.segment for line in lines] == ["???"]
-    assert all(cell.is_masked for line in lines for cell in line.cells)
+    message = read(b"Ann|1\nmore\n \rPID|1")
+    lines = sheet(message)
+    assert [line.segment for line in lines] == ["???", "PID"]
+    assert {cell.place for cell in lines[0].cells} == {"???-1"}
+    assert all(cell.is_masked for cell in lines[0].cells)
+    assert "wrapped_line ???[1]" in message.repairs
+    assert "Ann" not in repr((message.repairs, lines, lint(message)))
 
 
 def test_a_document_is_cut_where_it_is_shown():

@@ -10,7 +10,7 @@ from emr_bridge.formats.hl7v2.naming import definitions
 from emr_bridge.formats.hl7v2.naming.definitions import Part
 from emr_bridge.formats.hl7v2.naming.masking import is_known
 from emr_bridge.formats.hl7v2.naming.sheet import fields_of, place_of
-from emr_bridge.formats.hl7v2.reader import HEADERS, Message, Segment
+from emr_bridge.formats.hl7v2.reader import HEADERS, NO_NAME, Message, Segment
 
 Severity = Literal["error", "warning", "info"]
 
@@ -106,16 +106,16 @@ def _structure(message: Message, header: Segment, version: str) -> Iterator[Faul
 
 
 def _segments(message: Message, version: str) -> Iterator[Fault]:
-    seen: Counter[str] = Counter()
     for segment in message.segments:
-        seen[segment.name] += 1
-        place = place_of(segment.name, seen[segment.name])
+        place = place_of(segment)
         fields = definitions.segment(segment.name, version)
         if fields:
             yield from _missing(segment, place, fields)
             yield from _fields(segment, place, fields, version)
-        elif not re.fullmatch(r"[A-Z][A-Z0-9]{2}", segment.name, re.ASCII):
-            yield Fault("???", "error", "no_segment", "a line does not begin with a segment's name")
+        elif segment.told_name == NO_NAME:
+            yield Fault(
+                NO_NAME, "error", "no_segment", "a line does not begin with a segment's name"
+            )
         elif not segment.name.startswith("Z"):
             yield Fault(place, "warning", "unknown_segment", f"HL7 {version} has no such segment")
 

@@ -1,7 +1,5 @@
 """A message as a sheet that people can read: each value with its place, its name and its meaning."""
 
-import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,9 +9,6 @@ from emr_bridge.formats.hl7v2.naming.masking import MASK, is_clear
 from emr_bridge.formats.hl7v2.naming.meanings import SEGMENTS, meaning
 from emr_bridge.formats.hl7v2.reader import HEADERS, Component, Message, Segment
 from emr_bridge.formats.hl7v2.separators import NULL
-
-NAME = re.compile(r"[A-Z][A-Z0-9]{2}", re.ASCII)
-"""What is no segment's name may be a piece of a person's."""
 
 LONGEST = 2_000
 """How much of a value is shown: a document in it has megabytes."""
@@ -42,16 +37,12 @@ class Line:
 def sheet(message: Message, *, reveal: bool = False) -> tuple[Line, ...]:
     """Return the sheet; what may tell of a person is masked unless `reveal`. Never raises."""
     version = definitions.nearest(message.first("MSH").text(12) or "")
-    seen: Counter[str] = Counter()
-    lines = []
-    for segment in message.segments:
-        seen[segment.name] += 1
-        lines.append(_line(segment, seen[segment.name], version, reveal=reveal))
-    return tuple(lines)
+    return tuple(_line(segment, version, reveal=reveal) for segment in message.segments)
 
 
-def place_of(name: str, occurrence: int) -> str:
+def place_of(segment: Segment) -> str:
     """Return a segment's place: its name, with its number from the second on."""
+    name, occurrence = segment.told_name, segment.occurrence
     return name if occurrence == 1 else f"{name}[{occurrence}]"
 
 
@@ -74,13 +65,13 @@ def _typed(segment: Segment, number: int, part: Part, version: str) -> Part:
     return Part(part.name, told.data_type, parts=told.parts)
 
 
-def _line(segment: Segment, occurrence: int, version: str, *, reveal: bool) -> Line:
+def _line(segment: Segment, version: str, *, reveal: bool) -> Line:
     cells = tuple(
-        Cell(f"{place_of(segment.name, occurrence)}-{place}", name, *_shown(*found, reveal=reveal))
+        Cell(f"{place_of(segment)}-{place}", name, *_shown(*found, reveal=reveal))
         for place, name, found in _leaves(segment, version)
     )
     title = "Local segment" if segment.name.startswith("Z") else SEGMENTS.get(segment.name, "")
-    return Line(segment.name if NAME.fullmatch(segment.name) else "???", title, cells)
+    return Line(segment.told_name, title, cells)
 
 
 Found = tuple[str, int, Part, int, Part, str]
