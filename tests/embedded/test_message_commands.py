@@ -4,7 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.embedded.conftest import until
+from tests.embedded.conftest import RUN, until
+from tests.system.whole import free_port
+
+from embedded.cli import app
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "hl7" / "ref_i12.hl7"
 WHY = ("--reason", "ZZTEST asked for it")
@@ -55,3 +58,12 @@ def test_a_message_is_written_to_a_file_that_is_its_readers_alone(running, messa
     assert b"ZZ-READ-1" in file.read_bytes()
     gone = running.run("messages", "raw", "0" * 32, "--to", str(file), *WHY)
     assert gone.exit_code == 1
+
+
+@pytest.mark.parametrize("group", ["messages", "outbound"])
+def test_a_service_that_does_not_answer_is_a_sentence_and_leaves_no_file(group, tmp_path):
+    file = tmp_path / "message.hl7"
+    nobody = ("--url", f"http://127.0.0.1:{free_port()}")
+    asked = RUN.invoke(app, [group, "raw", "0" * 32, "--to", str(file), *WHY, *nobody])
+    assert (asked.exit_code, file.exists()) == (1, False)
+    assert "does not answer" in asked.stderr

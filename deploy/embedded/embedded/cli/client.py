@@ -55,14 +55,21 @@ class Api:
         """Send one request; tell the problem and leave with exit code 1 when it is refused."""
         asked = {name: value for name, value in (params or {}).items() if value is not None}
         given = ({"X-Actor": actor} if actor else {}) | dict(headers or {})
+        return self._answered(method, path, json=body, params=asked, headers=given).json()
+
+    def content(self, path: str, *, headers: Mapping[str, str]) -> bytes:
+        """Read one resource as bytes; end as `call` does when it is refused."""
+        return self._answered("GET", path, headers=headers).content
+
+    def _answered(self, method: str, path: str, **options: Any) -> httpx2.Response:
         try:
-            response = self.ask(method, path, json=body, params=asked, headers=given)
+            response = self.ask(method, path, **options)
         except httpx2.TransportError as error:
             told = f"{self.base} does not answer ({type(error).__name__}); is it running?"
             raise fail(told) from error
         if response.is_error:
             raise _refused(response)
-        return response.json()
+        return response
 
     def ask(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **options: Any

@@ -106,10 +106,8 @@ def raw(
 ) -> None:
     """Write a message into a file (patient data; the look is noted)."""
     headers = {"X-Actor": actor_or_me(by)} | _why(reason)
-    answer = Api("emr-bridge", url).ask("GET", f"/v1/messages/{message}/raw", headers=headers)
-    if answer.is_error:
-        raise fail(f"{answer.status_code}: {answer.json().get('detail', 'it cannot be read')}")
-    write_message(to, answer.content, as_json=as_json)
+    content = Api("emr-bridge", url).content(f"/v1/messages/{message}/raw", headers=headers)
+    write_message(to, content, as_json=as_json)
 
 
 def _of_patient(

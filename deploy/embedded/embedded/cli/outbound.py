@@ -8,7 +8,7 @@ import typer
 
 from embedded.cli.client import Api, actor_or_me, patient_data_token
 from embedded.cli.options import Actor, AsJson, BridgeUrl, Clinic, Limit, Referral
-from embedded.cli.output import fail, show_one, show_rows, write_message
+from embedded.cli.output import show_one, show_rows, write_message
 
 app = typer.Typer(
     help="Messages to EMRs: list, show, and for a parked one raw, edit, replay, give-up.",
@@ -66,12 +66,9 @@ def raw(
     as_json: AsJson = False,
 ) -> None:
     """Write a message into a file, to be read or edited (patient data; the look is noted)."""
-    api = Api("emr-bridge", url)
     headers = {"X-Actor": actor_or_me(by), "X-Reason": reason} | patient_data_token()
-    answer = api.ask("GET", f"/v1/outbound/{message}/raw", headers=headers)
-    if answer.is_error:
-        raise fail(f"{answer.status_code}: there is no message with content under {message}")
-    write_message(to, answer.content, as_json=as_json)
+    content = Api("emr-bridge", url).content(f"/v1/outbound/{message}/raw", headers=headers)
+    write_message(to, content, as_json=as_json)
 
 
 @app.command("edit")
