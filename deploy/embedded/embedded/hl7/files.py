@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -71,8 +72,7 @@ def _with(message: Message, name: str, number: int, component: int | None, told:
         return message
     segments = list(message.segments)
     segments[first] = _set(segments[first], number, component, told)
-    kept = (message.prelude, message.repairs)
-    return Message(message.separators, message.charset, tuple(segments), *kept)
+    return replace(message, segments=tuple(segments))
 
 
 def _set(segment: Segment, number: int, component: int | None, told: str) -> Segment:
@@ -86,10 +86,8 @@ def _set(segment: Segment, number: int, component: int | None, told: str) -> Seg
         parts[component - 1] = told
         told = marks.component.join(parts)
     fields[index] = told
-    raw = marks.field.join(fields)
-    return Segment(segment.name, raw, segment.ending, marks, segment.charset)
+    return replace(segment, raw=marks.field.join(fields))
 
 
 def _each(raw: bytes) -> list[bytes]:
-    found = [message for batch in split(raw).batches for message in batch.messages]
-    return [bytes(message) for message in found] or [raw]
+    return list(split(raw).messages) or [raw]
