@@ -49,9 +49,17 @@ def sealer() -> Sealer:
 
 
 @pytest.fixture
-async def db_url(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncGenerator[str]:
+def engine() -> str:
+    """What databases are made on, `sqlite` or `postgresql`: TEST_DATABASE, where a folder does not say."""
+    return os.environ.get("TEST_DATABASE", "sqlite")
+
+
+@pytest.fixture
+async def db_url(
+    tmp_path: Path, request: pytest.FixtureRequest, engine: str
+) -> AsyncGenerator[str]:
     """The URL of a database without tables, of the same kind as those of `make_database`."""
-    if not on_postgresql():
+    if engine != "postgresql":
         yield f"sqlite+aiosqlite:///{tmp_path / 'service.db'}"
         return
     cloned: Clones = request.getfixturevalue("clones")
@@ -62,11 +70,11 @@ async def db_url(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncGenerat
 
 @pytest.fixture
 async def make_database(
-    tmp_path: Path, request: pytest.FixtureRequest
+    tmp_path: Path, request: pytest.FixtureRequest, engine: str
 ) -> AsyncGenerator[MakeDatabase]:
-    """Make databases with all tables: files of SQLite, or with TEST_DATABASE=postgresql on a server."""
+    """Make databases with all tables: files of SQLite, or copies on a server."""
     opened: list[Database] = []
-    cloned = request.getfixturevalue("clones") if on_postgresql() else None
+    cloned = request.getfixturevalue("clones") if engine == "postgresql" else None
 
     async def make(metadata: MetaData) -> Database:
         if cloned is not None:
@@ -82,11 +90,6 @@ async def make_database(
         await db.close()
         if cloned is not None:
             await cloned.drop(db.url)
-
-
-def on_postgresql() -> bool:
-    """Whether this run wants PostgreSQL where it is free to choose."""
-    return os.environ.get("TEST_DATABASE", "sqlite") == "postgresql"
 
 
 @pytest.fixture(scope="session")

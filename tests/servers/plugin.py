@@ -1,13 +1,12 @@
 """The fixtures `kafka` and `postgresql`: one server each per run, started by the first test that asks."""
 
 import os
-import uuid
 from collections.abc import Generator
 
-import asyncpg  # type: ignore[import-untyped]  # no py.typed in the wheel
 import pytest
 from tests.servers import kafka as kafkas
 from tests.servers import postgresql as postgresqls
+from tests.servers.clones import Clones
 from tests.servers.kafka import KafkaServer
 from tests.servers.postgresql import PostgresServer
 from tests.servers.provider import Report, first_of
@@ -62,10 +61,4 @@ async def postgresql_url(postgresql: PostgresServer) -> str:
 
 async def empty_database(server: PostgresServer) -> str:
     """Make a database and return its URL. It goes with the server; one of TEST_POSTGRESQL_URL keeps it."""
-    name = f"test_{uuid.uuid4().hex}"
-    connection = await asyncpg.connect(server.url.replace("+asyncpg", ""))
-    try:
-        await connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy TEMPLATE template0")
-    finally:
-        await connection.close()
-    return server.url_of(name)
+    return await Clones(server).empty()
