@@ -14,6 +14,7 @@ ReferralLoopError
 │   └── ConcurrentUpdate another transaction wrote the row first
 ├── SetAside             never by itself: a person must look, the bytes are kept
 │   └── CannotUnseal     the key is unknown, or the sealed bytes were altered
+├── Halted               a loop stops on purpose until somebody has looked
 └── Misconfigured        the process must not start like this
 """
 

@@ -14,6 +14,7 @@ from common import failpoints
 from common.database import Database, Transaction
 from common.errors import ReferralLoopError
 from common.postgresql import connect_args
+from common.sqlite_driver import PATIENCE_MILLISECONDS
 
 TURN = int.from_bytes(b"migrate", "big")
 """The advisory lock under which one replica migrates; who waits for it finds nothing left to do."""
@@ -66,7 +67,11 @@ def _follow_no_keys(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     """Set what has no effect once a transaction is open; the driver's own BEGIN is switched off."""
     connection.isolation_level = None
     cursor = connection.cursor()
-    for setting in ("busy_timeout=30000", "synchronous=FULL", "foreign_keys=OFF"):
+    for setting in (
+        f"busy_timeout={PATIENCE_MILLISECONDS}",
+        "synchronous=FULL",
+        "foreign_keys=OFF",
+    ):
         cursor.execute(f"PRAGMA {setting}")
     cursor.close()
 

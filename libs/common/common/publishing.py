@@ -161,13 +161,11 @@ class Publisher:
         """Publish the oldest events; return whether there may be more."""
         return await self.step() > 0
 
-    async def forget(self) -> bool:
-        """Delete what the log has; return whether there was anything."""
-        if not self._published:
-            return False
-        await self.rows.forget(self._published)
-        self._published = []
-        return True
+    async def forget(self) -> None:
+        """Delete what the log has."""
+        if self._published:
+            await self.rows.forget(self._published)
+            self._published = []
 
     async def _publish(self, batch: Sequence[Row]) -> bool:
         """Append a batch; return False where something had to be set aside instead."""

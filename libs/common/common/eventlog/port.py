@@ -56,8 +56,8 @@ class Subscription(Protocol):
     async def commit(self, records: Sequence[Record]) -> None:
         """Remember, beyond the end of the process, that the group is done with these and all before.
 
-        A loss of power may take the last of it back: then they are read again. Never moves backwards. Raises Retry when this member lost its place: then another member
-        reads these records again.
+        A loss of power may take the last of it back: then they are read again. Never moves backwards.
+        Raises Retry when this member lost its place: then another member reads these records again.
         """
 
 
