@@ -1,81 +1,141 @@
+"""Group commit by itself: what waits is one batch, and nobody is left without an answer."""
+
 import asyncio
-from collections.abc import Sequence
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from common.groupcommit import GroupCommit
-
-
-class Books:
-    """Keeps what it is given; a batch with a bad item in it fails whole, as a transaction does."""
-
-    def __init__(self) -> None:
-        self.batches: list[list[str]] = []
-        self.open = asyncio.Event()
-        self.open.set()
-
-    async def commit(self, items: Sequence[str]) -> list[str | Exception]:
-        await self.open.wait()
-        if "bad" in items:
-            raise ValueError("a constraint")
-        if "away" in items:
-            raise ConnectionError("the database is away")
-        self.batches.append(list(items))
-        return [KeyError(item) if item == "refused" else item.upper() for item in items]
+from common.groupcommit import CROWD, MOST, BrokenOff, GroupCommit
 
 
-async def test_what_comes_during_a_commit_is_the_next_batch_and_never_more_than_it_may_be():
-    books = Books()
-    books.open.clear()
-    together = GroupCommit(books.commit, most=3)
-    first = asyncio.create_task(together.answer("a"))
+class Recorder:
+    """Commits by taking notes; fails where it is told to."""
+
+    def __init__(self, *, fail_on: bytes = b"", error: Exception | None = None):
+        self.batches: list[list[bytes]] = []
+        self.fail_on = fail_on
+        self.error = error or ValueError("bad message")
+
+    async def __call__(self, batch):
+        self.batches.append(list(batch))
+        await asyncio.sleep(0)
+        if self.fail_on in batch:
+            raise self.error
+        return [b"AA " + message for message in batch]
+
+
+class Door:
+    """Puts messages into batches and waits for their answers."""
+
+    def __init__(self, commit):
+        self.noted: list[bytes] = []
+        self.why: list[Exception] = []
+        self.batches = GroupCommit(commit, self.refuse, size_of=len, note=self.noted.extend)
+
+    def refuse(self, item, error):
+        self.why.append(error)
+        return b"AR " + item
+
+    async def ask(self, message):
+        return await self.batches.answer(message)
+
+
+async def ask_all(recorder, *messages):
+    door = Door(recorder)
+    return await asyncio.gather(*(door.ask(message) for message in messages))
+
+
+async def test_what_arrives_while_a_commit_runs_is_the_next_batch():
+    recorder = Recorder()
+    door = Door(recorder)
+    first = asyncio.create_task(door.ask(b"1"))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    rest = [asyncio.create_task(together.answer(item)) for item in "bcdef"]
+    rest = [asyncio.create_task(door.ask(message)) for message in (b"2", b"3")]
+    assert await first == b"AA 1"
+    assert await asyncio.gather(*rest) == [b"AA 2", b"AA 3"]
+    assert recorder.batches == [[b"1"], [b"2", b"3"]]
+    assert await door.ask(b"4") == b"AA 4"
+
+
+async def test_a_batch_is_bounded_by_count_and_by_bytes():
+    recorder = Recorder()
+    await ask_all(recorder, *(str(number).encode() for number in range(MOST + 1)))
+    assert [len(batch) for batch in recorder.batches] == [MOST, 1]
+    heavy = Recorder()
+    await ask_all(heavy, *(bytes([65 + number]) * 20_000_000 for number in range(3)))
+    assert [len(batch) for batch in heavy.batches] == [2, 1]
+
+
+async def test_only_the_bad_message_is_refused():
+    door = Door(Recorder(fail_on=b"2"))
+    answers = await asyncio.gather(*(door.ask(message) for message in (b"1", b"2", b"3")))
+    assert answers == [b"AA 1", b"AR 2", b"AA 3"]
+    assert [str(error) for error in door.why] == ["bad message"]
+
+
+async def test_when_the_database_is_away_the_batch_is_refused_at_once():
+    away = OperationalError("INSERT", {}, Exception("database is locked"))
+    recorder = Recorder(fail_on=b"2", error=away)
+    assert await ask_all(recorder, b"1", b"2", b"3") == [b"AR 1", b"AR 2", b"AR 3"]
+    assert len(recorder.batches) == 1
+
+
+async def test_one_who_no_longer_waits_does_not_hinder_the_others():
+    recorder = Recorder()
+    door = Door(recorder)
+    gone = asyncio.create_task(door.ask(b"1"))
+    stays = asyncio.create_task(door.ask(b"2"))
     await asyncio.sleep(0)
-    books.open.set()
-    assert await asyncio.gather(first, *rest) == list("ABCDEF")
-    assert books.batches == [["a"], ["b", "c", "d"], ["e", "f"]]
-
-
-async def test_a_bad_item_fails_alone_and_its_neighbours_are_kept():
-    books = Books()
-    together = GroupCommit(books.commit)
-    answers = await asyncio.gather(
-        *(together.answer(item) for item in ("a", "bad", "b")), return_exceptions=True
-    )
-    assert [answers[0], answers[2]] == ["A", "B"]
-    assert isinstance(answers[1], ValueError)
-    assert books.batches == [["a"], ["b"]]
-
-
-async def test_a_refusal_is_raised_to_the_one_that_it_is_for():
-    together = GroupCommit(Books().commit)
-    answers = await asyncio.gather(
-        *(together.answer(item) for item in ("a", "refused")), return_exceptions=True
-    )
-    assert answers[0] == "A"
-    assert isinstance(answers[1], KeyError)
-
-
-async def test_in_an_outage_all_are_told_and_none_is_tried_again():
-    together = GroupCommit(Books().commit)
-    answers = await asyncio.gather(
-        *(together.answer(item) for item in ("a", "away", "b")), return_exceptions=True
-    )
-    assert [type(answer) for answer in answers] == [ConnectionError] * 3
-
-
-async def test_whoever_left_does_not_keep_the_others_from_their_answers():
-    books = Books()
-    books.open.clear()
-    together = GroupCommit(books.commit)
-    leaving = asyncio.create_task(together.answer("a"))
-    staying = asyncio.create_task(together.answer("b"))
-    await asyncio.sleep(0)
-    leaving.cancel()
+    gone.cancel()
+    assert await stays == b"AA 2"
     with pytest.raises(asyncio.CancelledError):
-        await leaving
-    books.open.set()
-    assert await staying == "B"
-    assert books.batches == [["a", "b"]]
+        await gone
+
+
+async def test_a_flusher_that_is_stopped_leaves_nobody_waiting():
+    async def for_ever(batch):
+        await asyncio.Event().wait()
+
+    door = Door(for_ever)
+    waiting = asyncio.create_task(door.ask(b"1"))
+    await asyncio.sleep(0.01)
+    assert door.batches._flusher is not None
+    door.batches._flusher.cancel()
+    assert await waiting == b"AR 1"
+    assert [type(error) for error in door.why] == [BrokenOff]
+
+
+async def test_a_call_that_fails_keeps_nobody_else_from_his_answer():
+    def gone(answer: bytes) -> None:
+        raise ConnectionResetError
+
+    heard: list[bytes] = []
+    batches: GroupCommit[bytes, bytes] = GroupCommit(Recorder(), lambda item, _: b"AR " + item)
+    batches.put(b"1", gone)
+    batches.put(b"2", heard.append)
+    assert await batches.answer(b"3") == b"AA 3"
+    assert heard == [b"AA 2"]
+
+
+async def test_every_outcome_is_noted_once_after_the_answers():
+    door = Door(Recorder(fail_on=b"2"))
+    await asyncio.gather(*(door.ask(message) for message in (b"1", b"2", b"3")))
+    await asyncio.sleep(0)
+    assert door.noted == [b"AA 1", b"AR 2", b"AA 3"]
+
+
+async def test_it_is_crowded_while_many_wait_for_one_commit_and_not_before_or_after():
+    door = Door(Recorder())
+    alone = asyncio.create_task(door.ask(b"0"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    seen = [door.batches.is_crowded]
+    await alone
+    many = [asyncio.create_task(door.ask(b"%d" % number)) for number in range(CROWD)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    seen.append(door.batches.is_crowded)
+    await asyncio.gather(*many)
+    await asyncio.sleep(0)
+    assert [*seen, door.batches.is_crowded] == [False, True, False]

@@ -111,7 +111,7 @@ async def test_a_batch_at_an_edge_belongs_to_none_of_those_who_wait_for_it():
         seen.append(tracing.current())
         return items
 
-    together: GroupCommit[int, int] = GroupCommit(commit)
+    together: GroupCommit[int, int] = GroupCommit(commit, lambda item, _: -item)
     with tracing.span("POST", parent=ONE):
         assert await together.answer(1) == 1
         assert tracing.current() == ONE

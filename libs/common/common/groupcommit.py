@@ -1,16 +1,19 @@
 """Group commit at an edge: what waits shares one transaction, and each is answered only after it.
 
-No timer: what is there is taken at once, and what comes meanwhile is the next batch. Knows no message.
+No timer: what is there is taken at once, and what comes meanwhile is the next batch. One batch at a
+time, so that the order of the ids is the order of the commits. Knows no message.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
 import structlog
 
 from common import tracing
+from common.errors import Retry
 from common.verdicts import code_of, is_outage
 
 log = structlog.get_logger()
@@ -18,67 +21,105 @@ log = structlog.get_logger()
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-MOST = 64
-"""Items in one transaction: more only made the first of them wait longer, when measured."""
+MOST = 256
+MOST_BYTES = 32 * 1024 * 1024
+
+CROWD = 12
+"""From so many items in a commit on there are more senders than there is time between them."""
 
 
 class GroupCommit(Generic[Item, Answer]):
-    """Collects items for `commit`, which keeps a batch and returns each one's answer, or its refusal."""
+    """Collects items for `commit`, which keeps a batch and returns the answers in its order."""
 
     def __init__(
         self,
-        commit: Callable[[Sequence[Item]], Awaitable[Sequence[Answer | Exception]]],
+        commit: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]],
+        refuse: Callable[[Item, Exception], Answer],
         *,
         most: int = MOST,
+        size_of: Callable[[Item], int] = lambda _: 0,
+        note: Callable[[Sequence[Answer]], None] = lambda _: None,
     ) -> None:
-        """Take `most` items into one batch."""
-        self._commit = commit
-        self._most = most
-        self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
-        self._flusher: asyncio.Task[None] | None = None
+        """Take `most` items into one batch, and about MOST_BYTES by `size_of`.
 
-    async def answer(self, item: Item) -> Answer:
-        """Return the item's answer when its batch is committed; raise what it was refused with."""
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
+        `refuse` answers an item that could not be kept; `note` is told of what was answered, after.
+        """
+        self._commit = commit
+        self._refuse = refuse
+        self._most = most
+        self._size_of = size_of
+        self._note = note
+        self._waiting: deque[tuple[Item, Callable[[Answer], None]]] = deque()
+        self._flusher: asyncio.Task[None] | None = None
+        self._crowd = 0
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether many were kept by the last commit and wait for the next, one after the other."""
+        is_busy = self._flusher is not None and not self._flusher.done()
+        return is_busy and self._crowd >= CROWD
+
+    def put(self, item: Item, answered: Callable[[Answer], None]) -> None:
+        """Have an item kept; `answered` is called when its batch is committed, or refused."""
+        self._waiting.append((item, answered))
         if self._flusher is None or self._flusher.done():
             self._flusher = asyncio.create_task(self._flush_all(), name="group-commit")
+
+    async def answer(self, item: Item) -> Answer:
+        """Return an item's answer when its batch is committed, or refused."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.put(item, partial(_settle, future))
         return await future
 
     async def _flush_all(self) -> None:
-        tracing.leave()
+        tracing.leave()  # a batch is no part of the request that happened to begin it
         while self._waiting:
-            count = min(len(self._waiting), self._most)
-            batch = [self._waiting.popleft() for _ in range(count)]
+            batch = self._next_batch()
+            self._crowd = len(batch)
+            answers: list[Answer] = []
             try:
-                await self._flush(batch)
+                await self._flush([item for item, _ in batch], answers)
             finally:
-                for _, future in batch:
-                    future.cancel()
+                left = [self._refuse(item, BrokenOff()) for item, _ in batch[len(answers) :]]
+                answers += left
+                for (_, answered), answer in zip(batch, answers, strict=True):
+                    _tell(answered, answer)
+                asyncio.get_running_loop().call_soon(self._note, answers)
 
-    async def _flush(self, batch: Sequence[tuple[Item, "asyncio.Future[Answer]"]]) -> None:
-        """Commit a batch; where that fails, each by itself, so that only the bad one fails."""
+    def _next_batch(self) -> list[tuple[Item, Callable[[Answer], None]]]:
+        batch: list[tuple[Item, Callable[[Answer], None]]] = []
+        size = 0
+        while self._waiting and len(batch) < self._most and (not batch or size < MOST_BYTES):
+            batch.append(self._waiting.popleft())
+            size += self._size_of(batch[-1][0])
+        return batch
+
+    async def _flush(self, items: Sequence[Item], answers: list[Answer]) -> None:
+        """Commit a batch; where that fails, each by itself, so that only the bad one is refused."""
         try:
-            answers = await self._commit([item for item, _ in batch])
+            answers += await self._commit(items)
         except Exception as error:  # noqa: BLE001 - whatever it was, whoever waits is told
-            if len(batch) == 1 or is_outage(error):
-                _tell(batch, [error] * len(batch))
+            log.warning("group_commit_failed", code=code_of(error), count=len(items))
+            if len(items) == 1 or is_outage(error):
+                answers += [self._refuse(item, error) for item in items]
                 return
-            log.warning("group_commit_failed", code=code_of(error), count=len(batch))
-            for waiting in batch:
-                await self._flush([waiting])
-            return
-        _tell(batch, answers)
+            for item in items:
+                await self._flush([item], answers)
 
 
-def _tell(
-    batch: Sequence[tuple[Item, "asyncio.Future[Answer]"]], answers: Sequence[Answer | Exception]
-) -> None:
-    """Answer each that still waits; whoever left (a client that hung up) is passed over."""
-    for (_, future), answer in zip(batch, answers, strict=True):
-        if future.done():
-            continue
-        if isinstance(answer, Exception):
-            future.set_exception(answer)
-        else:
-            future.set_result(answer)
+class BrokenOff(Retry):
+    """The batch was not committed: the process is stopping."""
+
+
+def _settle(future: "asyncio.Future[Answer]", answer: Answer) -> None:
+    """Answer who still waits; whoever left (a client that hung up) is passed over."""
+    if not future.done():
+        future.set_result(answer)
+
+
+def _tell(answered: Callable[[Answer], None], answer: Answer) -> None:
+    """Give an answer to one who waits; that he is gone must not keep it from the others."""
+    try:
+        answered(answer)
+    except Exception as error:
+        log.warning("answer_not_taken", exc_info=error)

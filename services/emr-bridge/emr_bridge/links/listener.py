@@ -9,6 +9,7 @@ import structlog
 
 from common import metrics, tracing
 from common.errors import Retry
+from common.groupcommit import GroupCommit
 from common.service import Runtime
 from common.tracing import Kind, Span
 from common.verdicts import code_of as failure_of
@@ -21,7 +22,6 @@ from emr_bridge.handlers.outcome import Means
 from emr_bridge.handlers.receive import Outcome
 from emr_bridge.handlers.senders import Senders, Whence, all_senders
 from emr_bridge.links import batches
-from emr_bridge.links.batcher import GroupCommit
 from emr_bridge.links.callers import Callers
 from emr_bridge.ports import AnswerTo, Caller
 from emr_bridge.store import links
@@ -49,11 +49,6 @@ class Arrival:
     row: NewMessage
     senders: Senders
 
-    @property
-    def size(self) -> int:
-        """The message's bytes."""
-        return len(self.raw)
-
 
 class Listener:
     """Takes messages from every link; satisfies the Inbound port."""
@@ -68,7 +63,9 @@ class Listener:
         self._arrivals = arrivals_of(runtime.db)
         self._senders = Senders({})
         self._fresh_until = 0.0
-        self._batches = GroupCommit(self._keep, self._refuse, self._note)
+        self._batches = GroupCommit(
+            self._keep, self._refuse, size_of=lambda arrival: len(arrival.raw), note=self._note
+        )
         self.server = Server(self, limits)
 
     @property
@@ -128,9 +125,8 @@ class Listener:
             self._turn_away(message, ack.TOO_MANY_CONNECTIONS, answered)
             caller.finish()
             return
-        self._batches.put(
-            arrival, _ending(span, arrival.row, answered) if span.is_recorded else answered
-        )
+        told = _ending(span, arrival.row, answered) if span.is_recorded else answered
+        self._batches.put(arrival, lambda outcome: told(outcome.answer))
 
     def _turn_away(self, message: bytes, refusal: Refusal, answered: AnswerTo) -> None:
         """Have it come again later."""
@@ -222,7 +218,7 @@ class Listener:
         is_fresh = asyncio.get_running_loop().time() < self._fresh_until
         return self._senders.revision if is_fresh else None
 
-    def _refuse(self, arrival: Arrival) -> Outcome:
+    def _refuse(self, arrival: Arrival, _: Exception) -> Outcome:
         now = self._runtime.clock()
         return Outcome(receive.cannot_store(arrival.raw, arrival.senders, now=now))
 

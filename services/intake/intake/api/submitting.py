@@ -46,8 +46,11 @@ class Posted:
         return Order(self.desk, self.body, self.clinic_id, "rest", received_at, trace)
 
 
-Answer = Response | None
-"""None: it must be looked at alone."""
+Answer = Response | Exception | None
+"""An exception is raised to the caller; None: it must be looked at alone."""
+
+MOST = 64
+"""Submissions in one transaction: more only made the first of them wait longer, when measured."""
 
 
 class Door:
@@ -56,17 +59,22 @@ class Door:
     def __init__(self, runtime: Runtime) -> None:
         """Open in a service's runtime."""
         self._runtime = runtime
-        self._together: GroupCommit[Posted, Answer] = GroupCommit(self._commit)
+        self._together: GroupCommit[Posted, Answer] = GroupCommit(
+            self._commit, lambda _, error: error, most=MOST
+        )
 
     async def answer(self, posted: Posted) -> Response:
         """Return the answer to a submission, which is kept by then."""
-        return await self._together.answer(posted) or await self._look(posted)
+        answer = await self._together.answer(posted)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer or await self._look(posted)
 
-    async def _commit(self, batch: Sequence[Posted]) -> list[Answer | Exception]:
+    async def _commit(self, batch: Sequence[Posted]) -> list[Answer]:
         """Keep what is plainly new; what was answered before is answered so again."""
         runtime, now = self._runtime, self._runtime.clock()
         async with runtime.db.begin() as tx:
-            told: dict[Posted, Answer | Exception] = await _repeated(tx, batch, runtime)
+            told: dict[Posted, Answer] = await _repeated(tx, batch, runtime)
             fresh = [posted for posted in batch if posted not in told]
             ids = {posted.clinic_id for posted in fresh}
             contacts = await clinics.one_at_a_time(tx, runtime.sealer, ids) if ids else {}
@@ -97,7 +105,7 @@ class Door:
 
 async def _repeated(
     tx: Transaction, batch: Sequence[Posted], runtime: Runtime
-) -> dict[Posted, Answer | Exception]:
+) -> dict[Posted, Answer]:
     """Return what was asked before, each with its answer or its refusal."""
     asked = {posted.asked: posted for posted in batch if posted.asked}
     before = await answers.find_all(tx, list(asked), runtime.sealer)
