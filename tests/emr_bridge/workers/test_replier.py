@@ -1,9 +1,12 @@
 """Our application ACKs: when they are due, what they say, and the ways that they go."""
 
 import asyncio
+import ssl
 from datetime import timedelta
 
 import pytest
+import trustme
+from structlog.testing import capture_logs
 from tests.emr_bridge.builders import (
     connected,
     link,
@@ -144,7 +147,9 @@ async def test_what_cannot_be_sent_is_sent_later_and_in_the_end_given_up(runtime
     assert len(peer.heard) == 2
     await arrive(runtime, asking(control_id="M-3"))
     runtime.clock.advance(timedelta(hours=25))
-    await replier(runtime, peer).step()
+    with capture_logs() as told:
+        await replier(runtime, peer).step()
+    assert [(one["event"], one["count"]) for one in told] == [("application_acks_given_up", 1)]
     states = [row["state"] for row in await rows_of(runtime, tables.replies)]
     assert (states, len(peer.heard)) == (["sent", "sent", "given_up"], 2)
 
@@ -188,6 +193,16 @@ async def test_a_notice_is_heard_out_and_one_that_nobody_takes_is_told(unused_po
     server = await asyncio.start_server(hear, "127.0.0.1", unused_port)
     assert await mllp_notice.deliver(address, b"MSH|", patience) is None
     assert heard == [framed(b"MSH|")]
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_notice_to_an_emr_whose_certificate_we_do_not_trust_does_not_go_out(unused_port):
+    shown = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(shown)
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", unused_port, ssl=shown)
+    address = Address("127.0.0.1", unused_port, ssl.create_default_context())
+    assert await mllp_notice.deliver(address, b"MSH|", Patience(1, 1)) == "tls"
     server.close()
     await server.wait_closed()
 

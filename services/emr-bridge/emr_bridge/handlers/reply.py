@@ -47,13 +47,17 @@ def opened(row: RowMapping, sealer: Sealer) -> bytes:
     return sealer.unseal_bytes(row["message"], _context(row["id"]))
 
 
+async def give_up_late(tx: Transaction, *, now: datetime) -> None:
+    """End the answers that could not be given for so long that nobody waits for them."""
+    if late := await replies.give_up(tx, now - LONGEST, now):
+        log.warning("application_acks_given_up", count=late)
+
+
 async def record(tx: Transaction, row: RowMapping, error: str | None, *, now: datetime) -> None:
     """Write that an answer went out, or when it is tried again."""
     attempts = row["attempts"] + 1
     if error is None:
         values: dict[str, Any] = {"state": replies.SENT, "ended_at": now}
-    elif now - row["created_at"] >= LONGEST:
-        values = {"state": replies.GIVEN_UP, "ended_at": now}
     else:
         values = {"next_attempt_at": now + exponential(attempts)}
     metrics.delivery_attempts.labels("emr", "reply_sent" if error is None else "reply_failed").inc()

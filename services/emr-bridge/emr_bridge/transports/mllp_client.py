@@ -40,6 +40,12 @@ class Address:
     tls: ssl.SSLContext | None = None
 
 
+async def connected(address: Address, patience: Patience) -> tuple[StreamReader, StreamWriter]:
+    """Open a connection; OSError (TimeoutError is one) where there is none."""
+    async with asyncio.timeout(patience.connect_seconds):
+        return await asyncio.open_connection(address.host, address.port, ssl=address.tls)
+
+
 def pass_over(message: bytes) -> None:
     """Note that something came that nobody waits for."""
     log.warning("mllp_foreign_answer_ignored", size=len(message))
@@ -60,11 +66,9 @@ class Client:
     async def exchange(self, message: bytes, *, is_answer: IsAnswer) -> Exchange:
         """Send, then wait for the answer; other messages meanwhile are handed over."""
         try:
-            async with asyncio.timeout(self._patience.connect_seconds):
-                writer = await self._connected()
-        except (OSError, TimeoutError) as error:
-            self.close()
-            return NotSent(_why_not_connected(error))
+            writer = await self._connected()
+        except OSError as error:
+            return NotSent(why_not_connected(error))
         answer: Future[bytes] = asyncio.get_running_loop().create_future()
         self._awaited = (is_answer, answer)
         try:
@@ -93,10 +97,11 @@ class Client:
         if self._writer is not None and not self._writer.is_closing():
             return self._writer
         self.close()
-        host, port, tls = self._address.host, self._address.port, self._address.tls
-        reader, writer = await asyncio.open_connection(host, port, ssl=tls)
+        address = self._address
+        reader, writer = await connected(address, self._patience)
         listening = self._listen(reader, writer)
-        self._listening = asyncio.create_task(listening, name=f"mllp-answers:{host}:{port}")
+        name = f"mllp-answers:{address.host}:{address.port}"
+        self._listening = asyncio.create_task(listening, name=name)
         self._writer = writer
         return writer
 
@@ -126,7 +131,8 @@ class Client:
             self._awaited[1].set_exception(error)
 
 
-def _why_not_connected(error: OSError) -> str:
+def why_not_connected(error: OSError) -> str:
+    """Return in a word why there is no connection."""
     if isinstance(error, TimeoutError):
         return "timeout"
     return "tls" if isinstance(error, ssl.SSLError) else "refused"

@@ -5,9 +5,8 @@ import contextlib
 from asyncio import StreamReader
 
 from emr_bridge.transports.framer import framed
-from emr_bridge.transports.mllp_client import Address, Patience
+from emr_bridge.transports.mllp_client import CHUNK, Address, Patience, connected, why_not_connected
 
-CHUNK = 64 * 1024
 GOODBYE_SECONDS = 3.0
 """How long a peer has to close its side; what it says meanwhile is passed over."""
 
@@ -18,13 +17,9 @@ async def deliver(address: Address, message: bytes, patience: Patience) -> str |
     A peer that resets the connection has not taken it.
     """
     try:
-        async with asyncio.timeout(patience.connect_seconds):
-            host, port, tls = address.host, address.port, address.tls
-            reader, writer = await asyncio.open_connection(host, port, ssl=tls)
-    except TimeoutError:
-        return "timeout"
-    except OSError:
-        return "refused"
+        reader, writer = await connected(address, patience)
+    except OSError as error:
+        return why_not_connected(error)
     try:
         async with asyncio.timeout(patience.answer_seconds):
             writer.write(framed(message))

@@ -42,7 +42,7 @@ class Replier:
             if not await replies.any_due(tx, here, now):
                 return False
         async with self.runtime.db.begin() as tx:
-            await replies.give_up(tx, now - reply.LONGEST, now)
+            await reply.give_up_late(tx, now=now)
             held = await replies.claim_due(tx, here, limit=MOST, lease=LEASE, now=now)
         lanes: dict[tuple[str, str], list[RowMapping]] = {}
         for row in held:
