@@ -15,8 +15,6 @@ from emr_bridge.store import keys
 
 log = structlog.get_logger()
 
-log = structlog.get_logger()
-
 Marks = Sequence[tuple[UUID, Sequence[Mark]]]
 
 

@@ -25,6 +25,7 @@ from emr_bridge.handlers.interpret import correlation_context
 from emr_bridge.handlers.outcome import age, end
 from emr_bridge.handlers.receive import seal_context as received_context
 from emr_bridge.store import links, messages, outbound, sources
+from emr_bridge.store.messages import Correlation
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,22 +135,25 @@ async def _due(
     if content is None:
         return Due(row, link, None, None)
     outgoing = Outgoing(control_id_of(row["id"]), now, us, link, request, content)
-    outgoing = await _with_echo(tx, row, outgoing, sealer)
-    return Due(row, link, None, outgoing, await _original(tx, row, link, sealer))
+    outgoing = await _with_booking(tx, row, outgoing)
+    correlation = await messages.correlation_of(tx, row["referral_id"])
+    if correlation is None:
+        return Due(row, link, None, outgoing)
+    original = await _original(tx, correlation, link, sealer)
+    return Due(row, link, None, _with_echo(outgoing, correlation, sealer), original)
 
 
-async def _with_echo(
-    tx: Transaction, row: RowMapping, outgoing: Outgoing, sealer: Sealer
-) -> Outgoing:
-    """Add what is echoed; a message from before providers were kept has none."""
+async def _with_booking(tx: Transaction, row: RowMapping, outgoing: Outgoing) -> Outgoing:
+    """Add when the appointment was to begin by what the EMR was told last."""
     booked = await outbound.booked_before(tx, row)
     appointment = outgoing.request.appointment
     if booked and appointment and booked["id"] == str(appointment.id):
-        before = datetime.fromisoformat(booked["starts_at"])
-        outgoing = replace(outgoing, booked_before=before)
-    correlation = await messages.correlation_of(tx, row["referral_id"])
-    if correlation is None:
-        return outgoing
+        return replace(outgoing, booked_before=datetime.fromisoformat(booked["starts_at"]))
+    return outgoing
+
+
+def _with_echo(outgoing: Outgoing, correlation: Correlation, sealer: Sealer) -> Outgoing:
+    """Add what is echoed; a message from before providers were kept has none."""
     context = correlation_context(correlation.message_id)
     ids = sealer.unseal_bytes(correlation.patient_ids, context)
     sealed = correlation.provider
@@ -163,14 +167,11 @@ async def _with_echo(
 
 
 async def _original(
-    tx: Transaction, row: RowMapping, link: Link, sealer: Sealer
-) -> Original | None:
+    tx: Transaction, correlation: Correlation, link: Link, sealer: Sealer
+) -> Original:
     """Return the message that the referral came by; its bytes only where the profile answers it."""
-    found = await sources.of_referral(tx, row["referral_id"])
-    if found is None:
-        return None
-    raw = b""
+    raw, message_id = b"", correlation.message_id
     if link.dialect.profile in sources.ANSWERING:
-        sealed = await sources.sealed_bytes(tx, found["id"])
-        raw = sealer.unseal_bytes(sealed, received_context(found["id"]))
-    return Original(raw, link.charset, cancel_asked=found["cancel_asked"])
+        sealed = await sources.sealed_bytes(tx, message_id)
+        raw = sealer.unseal_bytes(sealed, received_context(message_id))
+    return Original(raw, link.charset, cancel_asked=correlation.cancel_asked)

@@ -1,4 +1,4 @@
-"""Links as the clinics configured them, and who holds one for sending."""
+"""Links as the clinics configured them, by whom each is claimed, and how often they have changed."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict

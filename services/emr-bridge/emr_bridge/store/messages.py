@@ -70,6 +70,8 @@ class Correlation:
     patient_ids: bytes
     provider: bytes | None = None
     referral_id: UUID | None = None
+    cancel_asked: bool = False
+    """The clinic has asked to cancel the referral since."""
 
 
 async def add_all(tx: Transaction, rows: Sequence[NewMessage]) -> set[UUID]:

@@ -2,22 +2,13 @@
 
 from uuid import UUID
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import select, update
 
 from common.database import Transaction
 from emr_bridge.store.tables import correlations, messages
 
 ANSWERING = ("rri", "osu")
 """Profiles that answer the message itself; the others only carry its numbers."""
-
-
-async def of_referral(tx: Transaction, referral_id: UUID) -> RowMapping | None:
-    """Return the newest message that a referral came by; None when it came by another door."""
-    columns = (messages.c.id, correlations.c.cancel_asked)
-    joined = correlations.join(messages, correlations.c.message_id == messages.c.id)
-    mine = select(*columns).select_from(joined).where(correlations.c.referral_id == referral_id)
-    newest = mine.order_by(correlations.c.message_id.desc()).limit(1)
-    return (await tx.execute(newest)).mappings().first()
 
 
 async def sealed_bytes(tx: Transaction, message_id: UUID) -> bytes:

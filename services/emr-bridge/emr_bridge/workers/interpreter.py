@@ -103,7 +103,7 @@ async def _write_alone(runtime: Runtime, one: Understood) -> None:
     _, numbers = await read_here([one.message])
     if not await _written(runtime, [one], numbers):
         doubtful = replace(one, reading=Doubtful("interpretation_failed"), repairs=())
-        await _written(runtime, [doubtful], marks.read_marks([]))
+        await _written(runtime, [doubtful], ())
 
 
 async def _turn(tx: Transaction) -> None:
