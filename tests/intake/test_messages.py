@@ -20,6 +20,7 @@ from common.events.submission import (
 )
 from common.ids import new_id
 from intake import consumers
+from intake.handlers.results import MOST_LABS
 
 SENDER = "EPIC|LAKESIDE"
 NUMBERS = [{"value": "PO-7781", "system": "LAKESIDE"}]
@@ -185,6 +186,17 @@ async def test_a_change_of_what_we_have_updates_it_and_of_what_we_have_not_goes_
     assert len((await http.get("/v1/referrals")).json()["items"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("message_type", "door"), [("REF^I13", "hl7v2"), ("ServiceRequest", "fhir")]
+)
+async def test_what_waits_for_a_person_names_the_door_by_which_it_came(
+    http, lakeside, hear, told_as, message_type, door
+):
+    said = {"purpose": "change", "message_type": message_type}
+    await hear(told_as(emr.ReferralSubmitted, a_submission(), **said))
+    assert [one["door"] for one in await reviews(http)] == [door]
+
+
 async def test_the_same_order_after_the_patient_has_the_drug_makes_no_twin(
     http, submitted, hear, told_as, view, timeline, told
 ):
@@ -324,6 +336,30 @@ async def test_results_of_nobody_we_know_wait_for_a_person_with_their_documents(
     documents = (await http.get(referral["links"]["documents"])).json()
     assert [lab["name"] for lab in referral["clinicals"]["labs"]] == ["CRP"]
     assert [one["sha256"] for one in documents] == [paper.sha256]
+
+
+async def test_a_result_that_is_said_twice_is_kept_and_counted_once(
+    http, submitted, hear, told_as, view, timeline
+):
+    crp, hb = {"name": "CRP", "value": "12.5"}, {"name": "HB", "value": "13"}
+    await hear(results(told_as, clinicals={"labs": [crp, crp]}))
+    await hear(results(told_as, clinicals={"labs": [hb, crp, hb]}))
+    referral = await view()
+    assert [lab["name"] for lab in referral["clinicals"]["labs"]] == ["CRP", "HB"]
+    noted = [one for one in await timeline(referral) if one["what"] == "results.attached"]
+    assert [one["facts"]["labs"] for one in noted] == [1, 1]
+
+
+async def test_of_more_results_than_are_kept_the_newest_stay_and_all_that_came_are_counted(
+    http, submitted, hear, told_as, view, timeline
+):
+    for values in (range(MOST_LABS), range(MOST_LABS, MOST_LABS + 3)):
+        labs = [{"name": "CRP", "value": str(value)} for value in values]
+        await hear(results(told_as, clinicals={"labs": labs}))
+    referral = await view()
+    kept = [lab["value"] for lab in referral["clinicals"]["labs"]]
+    assert (len(kept), kept[0], kept[-1]) == (MOST_LABS, "3", str(MOST_LABS + 2))
+    assert (await timeline(referral))[-1]["facts"]["labs"] == 3
 
 
 async def test_results_that_may_belong_to_two_referrals_wait_for_a_person(

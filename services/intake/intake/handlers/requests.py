@@ -30,15 +30,16 @@ async def take_submission(
     at_desk = await heard.first(tx, desk, event, now=now)
     if at_desk is None:
         return
-    door, clinic_id = heard.door_of(event.message_type), event.clinic_id or submission.clinic_id
+    clinic_id = event.clinic_id or submission.clinic_id
     if clinic_id is None or not await clinics.is_registered(tx, clinic_id):
-        await review.of_unknown_clinic(tx, at_desk, event, submission, door=door, now=now)
+        await review.of_unknown_clinic(tx, at_desk, event, submission, now=now)
         return
     if event.purpose == "change" and not await _is_known(tx, clinic_id, submission):
         doubt = Doubt(CHANGE_UNMATCHED, submission)
         await review.of_interpreted(tx, at_desk, event, doubt, now=now)
         return
     at = submission.received_at or event.occurred_at
+    door = heard.door_of(event.message_type)
     order = Order(at_desk, submission, clinic_id, door, at, None, event.places, event.deleted)
     submitted = await submit(tx, order, now=now)
     referral_id = submitted.referral.id

@@ -1,6 +1,6 @@
 """Results and documents that a clinic sends: filed with the referral that they belong to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ REVIEWS = frozenset({UNMATCHED, AMBIGUOUS})
 """Reviews that hold results or documents: they are resolved by naming the referral."""
 
 MOST_LABS = 2_000
+"""Of one referral; where there are more the newest are kept."""
 
 
 async def take(tx: Transaction, desk: Desk, event: DocumentsSubmitted, now: datetime) -> None:
@@ -49,8 +50,9 @@ async def attach(
 ) -> None:
     """Add results to what is known, notes to the timeline. No status moves by it."""
     said, known = submission.clinicals, kept.details.submission
-    labs = _together(known.clinicals.labs, said.labs)
-    counted = {"labs": len(labs) - len(known.clinicals.labs)}
+    new = _new(known.clinicals.labs, said.labs)
+    counted = {"labs": len(new)}
+    labs = (*known.clinicals.labs, *new)[-MOST_LABS:]
     clinicals = known.clinicals.model_copy(update={"labs": labs})
     submission = known.model_copy(update={"clinicals": clinicals})
     details = kept.details.model_copy(update={"submission": submission})
@@ -58,6 +60,7 @@ async def attach(
     await record.amend(tx, desk, kept, entry, now=now)
 
 
-def _together(known: tuple[Lab, ...], said: tuple[Lab, ...]) -> tuple[Lab, ...]:
-    """Return all results, each once, the newest kept where there are too many."""
-    return (*known, *(lab for lab in said if lab not in known))[-MOST_LABS:]
+def _new(known: Iterable[Lab], said: Iterable[Lab]) -> list[Lab]:
+    """Return the results that are not known yet, each once and in their order."""
+    before = set(known)
+    return [lab for lab in dict.fromkeys(said) if lab not in before]

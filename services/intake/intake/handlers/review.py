@@ -15,6 +15,7 @@ from common.events.submission import Submission
 from common.ids import new_id
 from intake.domain.information import Door
 from intake.domain.referral import Referral
+from intake.handlers import heard
 from intake.handlers.desk import Desk
 from intake.store import reviews
 from intake.store.reviews import Review
@@ -52,14 +53,13 @@ async def of_unknown_clinic(
     event: ReferralSubmitted,
     submission: Submission,
     *,
-    door: Door,
     now: datetime,
 ) -> None:
     """Keep a submission of which nobody knows the clinic, to be placed by a person."""
     review = Review(
         id=new_id(),
         reason="unknown_clinic",
-        door=door,
+        door=heard.door_of(event.message_type),
         opened_at=now,
         sender=event.sender,
         message_id=event.message_id,
@@ -82,7 +82,7 @@ async def of_interpreted(
     review = Review(
         id=new_id(),
         reason=doubt.reason,
-        door="hl7v2",
+        door=heard.door_of(event.message_type),
         opened_at=now,
         clinic_id=event.clinic_id,
         referral_id=doubt.referral_id,

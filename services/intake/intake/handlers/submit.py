@@ -7,8 +7,8 @@ from uuid import UUID
 from common.database import Transaction
 from intake.domain import findings
 from intake.domain.findings import Finding
-from intake.domain.referral import OPEN, Referral, Status
-from intake.handlers import arrive, correct, likeness, record, review
+from intake.domain.referral import Referral, Status
+from intake.handlers import arrive, correct, likeness, meant, record, review
 from intake.handlers.arrive import Order
 from intake.handlers.record import Amendment
 from intake.store import clinics, external_ids, referrals
@@ -33,10 +33,10 @@ async def submit(tx: Transaction, order: Order, *, now: datetime) -> Submitted:
     desk, door = order.desk, order.door
     contacts = await clinics.one_at_a_time(tx, desk.sealer, [order.clinic_id])
     same_number = await _with_number_of(tx, order)
-    doubt = next((why for one in same_number if (why := _doubt(order, one))), None)
-    for known in same_number:
-        if _doubt(order, known) is None:
-            return Submitted(await _repeated(tx, known, order, now=now), False)
+    doubts = [_doubt(order, known) for known in same_number]
+    if None in doubts:
+        known = same_number[doubts.index(None)]
+        return Submitted(await _repeated(tx, known, order, now=now), False)
     twin = await _twin(tx, order)
     [identifier] = await arrive.free_ids(tx, 1)
     contact = contacts.get(order.clinic_id)
@@ -45,15 +45,15 @@ async def submit(tx: Transaction, order: Order, *, now: datetime) -> Submitted:
     referral = new.kept.referral
     if twin:
         await review.of_referral(tx, desk, referral, findings.DUPLICATE, door=door, now=now)
-    if doubt:
-        await review.of_referral(tx, desk, referral, doubt, door=door, now=now)
+    if doubts and doubts[0]:
+        await review.of_referral(tx, desk, referral, doubts[0], door=door, now=now)
     return Submitted(referral, True)
 
 
 async def _with_number_of(tx: Transaction, order: Order) -> list[Kept]:
     """Return the clinic's referrals with a number of this order: the open ones, then those filled."""
     found: list[UUID] = []
-    for among in (OPEN, {Status.ACTIVE}):
+    for among in meant.IN_TURN:
         ids = order.submission.external_ids
         found += await external_ids.find(tx, order.clinic_id, ids, among=among)
     sealer = order.desk.sealer

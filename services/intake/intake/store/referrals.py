@@ -72,11 +72,6 @@ async def exists(tx: Transaction, referral_id: UUID) -> bool:
     return await tx.scalar(select(table.c.id).where(table.c.id == referral_id)) is not None
 
 
-async def is_code_taken(tx: Transaction, code: str) -> bool:
-    """Return whether a referral has this short code."""
-    return await tx.scalar(select(table.c.id).where(table.c.code == code)) is not None
-
-
 async def codes_taken(tx: Transaction, codes: Iterable[str]) -> set[str]:
     """Return which of these short codes referrals have."""
     return set(await tx.scalars(select(table.c.code).where(table.c.code.in_(set(codes)))))
@@ -106,11 +101,6 @@ async def open_code_of(tx: Transaction, clinic_id: str, patient_index: str) -> s
     )
     code: str | None = await tx.scalar(query)
     return code
-
-
-async def add(tx: Transaction, sealer: Sealer, kept: Kept, *, patient_index: str | None) -> None:
-    """Write a new referral."""
-    await add_all(tx, sealer, [(kept, patient_index)])
 
 
 async def add_all(
