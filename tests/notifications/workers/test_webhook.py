@@ -335,6 +335,20 @@ async def test_a_stalled_endpoint_holds_up_nobody_elses_webhooks(
         assert len(waiting) == 2, "what has no room is not held either"
 
 
+async def test_an_endpoint_that_is_no_url_holds_up_nobody_elses_webhooks(
+    desk: Desk, receiver: Receiver, worker: WebhookWorker
+) -> None:
+    await desk.know(clinic_id="north", channels=("webhook", "fax"), webhook_url="https://[zz/hook")
+    await desk.happen(ReferralReceived, clinic_id="north", referral_id=new_id())
+    await referrals_at(desk, "lakeside", receiver, count=1)
+    await worker.step()
+
+    assert [row["state"] for row in await desk.deliveries(clinic_id="lakeside")] == ["confirmed"]
+    (refused,) = await desk.deliveries(clinic_id="north", channel="webhook")
+    assert refused["state"] != "confirmed"
+    assert len(receiver.posts) == 1
+
+
 async def test_what_failed_on_its_way_is_told_by_the_next_step_when_the_rest_has_ended(
     desk: Desk,
 ) -> None:

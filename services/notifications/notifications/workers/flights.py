@@ -70,5 +70,12 @@ class Flights:
 
 
 def endpoint_of(url: str | None) -> str:
-    """Return what is slow or quick as one: the host and port of a URL, whoever's clinic it serves."""
-    return urlsplit(url or "").netloc.lower()
+    """Return what is slow or quick as one: the host and port of a URL, whoever's clinic it serves.
+
+    A text that is no URL is an endpoint of its own: it is refused when it is posted to, and holds up
+    no other.
+    """
+    try:
+        return urlsplit(url or "").netloc.lower()
+    except ValueError:
+        return url or ""
