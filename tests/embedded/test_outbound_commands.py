@@ -7,13 +7,13 @@ import pytest
 import structlog
 import uvicorn
 from tests.embedded.conftest import RUN
-from tests.emr_bridge.sending import ask, go, linked, sender_for, states
+from tests.emr_bridge.sending import ask, emr_server, go, linked, sending, states
 from tests.system.whole import free_port
 
 from embedded.cli import app
 from emr_bridge.api import create
 from emr_bridge.store.tables import metadata
-from simulators.emr import EmrServer, reject
+from simulators.emr import reject
 
 WHY = ("--reason", "the interface team mended the filter", "--by", "ops:r.smith")
 
@@ -25,17 +25,14 @@ async def runtime(runtime_of):
 
 @pytest.fixture
 async def emr():
-    server = EmrServer()
-    await server.start()
-    yield server
-    await server.close()
+    async with emr_server() as server:
+        yield server
 
 
 @pytest.fixture
 async def sender(runtime):
-    made = sender_for(runtime)
-    yield made
-    await made._drain()
+    async with sending(runtime) as made:
+        yield made
 
 
 @pytest.fixture

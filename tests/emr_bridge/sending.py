@@ -14,6 +14,7 @@ from emr_bridge.store import links
 from emr_bridge.store.tables import outbound
 from emr_bridge.transports.mllp_client import Address, Client, Patience
 from emr_bridge.workers.sender import Sender
+from simulators.emr import EmrServer
 
 REFERRAL = UUID("0195a000-0000-7000-8000-000000000001")
 
@@ -29,6 +30,23 @@ def sender_for(runtime, *, answer_seconds=5.0, **values) -> Sender:
         jitter=lambda: 0.0,
         **values,
     )
+
+
+@asynccontextmanager
+async def emr_server():
+    """Run an EMR that answers by script."""
+    server = EmrServer()
+    await server.start()
+    yield server
+    await server.close()
+
+
+@asynccontextmanager
+async def sending(runtime, **values):
+    """Make a sender, and let what it does end."""
+    made = sender_for(runtime, **values)
+    yield made
+    await made._drain()
 
 
 async def linked(runtime, emr, *others, dialect=None, **values):

@@ -58,3 +58,4 @@ def small_disk(folder: Path, *, mebibytes: int) -> Iterator[SmallDisk]:
         yield SmallDisk(folder)
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True, capture_output=True)
+        folder.rmdir()

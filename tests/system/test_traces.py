@@ -3,7 +3,6 @@
 Run in one process on files, and in three on PostgreSQL and Kafka.
 """
 
-import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncGenerator, Callable
@@ -138,9 +137,7 @@ async def production(
     called_back = {"NOTIFICATIONS_CALLBACK_BASE_URL": notifier.url}
     notifier.environment = dict(notifier.environment) | called_back
     try:
-        for replica in trio.everyone:
-            await replica.start()
-        await asyncio.gather(*(replica.until_ready() for replica in trio.everyone))
+        await trio.start_all()
         yield trio
     finally:
         await trio.end()

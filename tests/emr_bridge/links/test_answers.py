@@ -1,6 +1,5 @@
 """An application's answer at our own listener: kept, recorded with its keeping, and never answered."""
 
-import pytest
 from tests.emr_bridge.builders import (
     connected,
     events,
@@ -10,26 +9,11 @@ from tests.emr_bridge.builders import (
     until,
     verdict,
 )
-from tests.emr_bridge.sending import ask, go, linked, sender_for, states
+from tests.emr_bridge.sending import ask, go, linked, states
 
 from emr_bridge.store.tables import messages
-from simulators.emr import EmrServer, accept
+from simulators.emr import accept
 from simulators.emr.acknowledgement import acknowledge, read_header
-
-
-@pytest.fixture
-async def emr():
-    server = EmrServer()
-    await server.start()
-    yield server
-    await server.close()
-
-
-@pytest.fixture
-async def sender(runtime):
-    made = sender_for(runtime)
-    yield made
-    await made._drain()
 
 
 async def test_an_aa_after_the_ca_closes_the_loop_and_gets_no_answer(runtime, emr, sender):

@@ -16,14 +16,6 @@ PATIENCE = Patience(connect_seconds=2, answer_seconds=0.3)
 
 
 @pytest.fixture
-async def emr():
-    server = EmrServer()
-    await server.start()
-    yield server
-    await server.close()
-
-
-@pytest.fixture
 def unasked():
     return []
 

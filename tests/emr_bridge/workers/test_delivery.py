@@ -25,35 +25,12 @@ from emr_bridge.handlers.outcome import Means
 from emr_bridge.store import condition
 from emr_bridge.store.tables import links as links_table
 from emr_bridge.store.tables import outbound, outbound_attempts
-from simulators.emr import EmrServer, accept, commit_then, reject, silent, slow
+from simulators.emr import accept, commit_then, reject, silent, slow
 from simulators.emr.acknowledgement import acknowledge as peer_says
 from simulators.emr.acknowledgement import read_header as peer_reads
 
 HELD = {"nack": "hold-link"}
 STRICT = {"application_ack": True}
-
-
-@pytest.fixture
-async def emr():
-    server = EmrServer()
-    await server.start()
-    yield server
-    await server.close()
-
-
-@pytest.fixture
-async def sender(runtime):
-    made = sender_for(runtime)
-    yield made
-    await made._drain()
-
-
-@pytest.fixture
-async def hasty(runtime):
-    """A sender that waits for an answer no longer than a moment."""
-    made = sender_for(runtime, answer_seconds=0.3)
-    yield made
-    await made._drain()
 
 
 async def answered(runtime, raw, link_id):

@@ -3,9 +3,8 @@
 from datetime import timedelta
 from uuid import uuid4
 
-import pytest
 from tests.emr_bridge.builders import CLINIC, referral, rows_of
-from tests.emr_bridge.sending import REFERRAL, ask, go, linked, sender_for
+from tests.emr_bridge.sending import REFERRAL, ask, go, linked
 
 from common.events.referral import Appointment, CancellationRequested
 from emr_bridge.formats.hl7v2.reader import read
@@ -15,24 +14,9 @@ from emr_bridge.handlers.receive import receive
 from emr_bridge.store.messages import attach_referral
 from emr_bridge.store.tables import messages
 from emr_bridge.workers.interpreter import interpret_next
-from simulators.emr import EmrServer, reject
+from simulators.emr import reject
 
 NUMBER = "RF-1^EPIC^^"
-
-
-@pytest.fixture
-async def emr():
-    server = EmrServer()
-    await server.start()
-    yield server
-    await server.close()
-
-
-@pytest.fixture
-async def sender(runtime):
-    made = sender_for(runtime)
-    yield made
-    await made._drain()
 
 
 async def came(runtime, raw):

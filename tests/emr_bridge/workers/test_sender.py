@@ -11,6 +11,7 @@ from tests.emr_bridge.builders import CLINIC, events, link, referral, rows_of, u
 from tests.emr_bridge.sending import (
     REFERRAL,
     ask,
+    emr_server,
     go,
     linked,
     one_row,
@@ -29,22 +30,12 @@ from emr_bridge.store.messages import attach_referral
 from emr_bridge.store.tables import links as links_table
 from emr_bridge.store.tables import messages, outbound, outbound_attempts
 from emr_bridge.workers.interpreter import interpret_next
-from simulators.emr import EmrServer, accept, drop, reject, silent, slow, wrong_id
+from simulators.emr import accept, drop, reject, silent, slow, wrong_id
 
 
 @pytest.fixture
-async def emr():
-    server = EmrServer()
-    await server.start()
-    yield server
-    await server.close()
-
-
-@pytest.fixture
-async def sender(runtime):
-    made = sender_for(runtime, answer_seconds=0.3)
-    yield made
-    await made._drain()
+def sender(hasty):
+    return hasty
 
 
 async def test_a_notice_is_sent_and_its_acknowledgement_told(runtime, emr, sender):
@@ -431,23 +422,11 @@ async def test_a_link_that_moved_is_reached_at_its_new_address(runtime, emr, sen
     await linked(runtime, emr)
     await ask(runtime)
     await go(sender)
-    async with EmrServerAt() as moved:
+    async with emr_server() as moved:
         await linked(runtime, moved)
         await ask(runtime)
         await go(sender)
         assert len(moved.received) == 1
-
-
-class EmrServerAt:
-    """An EMR for the length of a block."""
-
-    async def __aenter__(self):
-        self.server = EmrServer()
-        await self.server.start()
-        return self.server
-
-    async def __aexit__(self, *_):
-        await self.server.close()
 
 
 async def test_a_closed_idle_connection_is_opened_again_without_a_lost_try(runtime, emr, sender):
