@@ -107,7 +107,7 @@ class Segment:
     def fields(self) -> list[str]:
         """The fields as written, by number: before the first stands the segment's name."""
         if self._fields is None:
-            self._fields = _cut(self.raw, self.separators.field)
+            self._fields = self.raw.split(self.separators.field, MOST_PARTS)
             if self.name in HEADERS:
                 self._fields.insert(1, self.separators.field)
         return self._fields
@@ -144,7 +144,9 @@ class Segment:
         cut: list[Field]
         if again in self.raw or inner in self.raw:
             cut = [
-                _cut_field(raw, marks)
+                raw
+                if not raw
+                else _cut_field(raw, marks)
                 if again in raw or inner in raw
                 else (raw.split(mark, MOST_PARTS),)
                 if mark in raw
@@ -210,16 +212,22 @@ def read(raw: bytes, *, default_charset: str = "utf-8") -> Message:
     start = _header_start(decoded.text)
     prelude, body = decoded.text[:start], decoded.text[start:]
     separators, repaired = _separators(body)
-    segments = _segments(body, separators, decoded.charset)
-    repairs = (*decoded.repairs, *_repairs(prelude, segments, repaired))
+    plain = _plain_lines(body, separators.field)
+    segments = _segments(plain or _lines(body, separators.field), separators, decoded.charset)
+    mended = () if plain else _line_repairs(segments)
+    repairs = (*decoded.repairs, *_header_repairs(prelude, repaired), *mended)
     return Message(separators, decoded.charset, segments, prelude, repairs)
 
 
-def _repairs(prelude: str, segments: Sequence[Segment], separators: str | None) -> Iterator[str]:
-    """Name what had to be overlooked or mended: a code, and the place where there is one."""
+def _header_repairs(prelude: str, separators: str | None) -> Iterator[str]:
+    """Name what had to be overlooked before the header, or mended in it."""
     yield from ("byte_order_mark",) if prelude.startswith(BOM) else ()
     yield from ("text_before_header",) if prelude.lstrip(BOM).strip() else ()
     yield from (f"{separators} MSH-2",) if separators else ()
+
+
+def _line_repairs(segments: Sequence[Segment]) -> Iterator[str]:
+    """Name what was strange about lines: a code, and the place where there is one."""
     endings = {segment.ending for segment in segments}
     yield from ("line_ends",) if "\n" in "".join(endings) else ()
     strange = endings.difference(LINE_ENDS, ("",))
@@ -254,28 +262,34 @@ def _separators(body: str) -> tuple[Separators, str | None]:
     return read_separators(mark, LINE_END.split(body[4:8192].split(mark, 1)[0], maxsplit=1)[0])
 
 
-def _segments(body: str, separators: Separators, charset: str) -> tuple[Segment, ...]:
-    """Cut at line ends that a segment's name follows; wrapped text stays with its segment."""
-    pieces = _plain_pieces(body, separators.field) or _pieces(body, separators.field)
+def _segments(
+    lines: Iterable[tuple[str, str]], separators: Separators, charset: str
+) -> tuple[Segment, ...]:
     seen: dict[str, int] = {}
     segments = []
-    for raw, ending in pieces:
+    for raw, ending in lines:
         name = raw[:3]
         seen[name] = occurrence = seen.get(name, 0) + 1
         segments.append(Segment(name, raw, ending, separators, charset, occurrence))
     return tuple(segments)
 
 
-def _plain_pieces(body: str, mark: str) -> Sequence[tuple[str, str]]:
-    """Return what `_pieces` does, sooner, where every line end is a carriage return before a name."""
-    pieces = _plain_boundary(mark).split(body, MOST_SEGMENTS)
-    if "\n" in body or body.count("\r") != len(pieces) // 2:
+def _plain_lines(body: str, mark: str) -> Sequence[tuple[str, str]]:
+    """Return what `_lines` does, sooner, where every line end is a carriage return before a name."""
+    if "\n" in body or body.count("\r") > MOST_SEGMENTS or _strange_end(mark).search(body):
         return ()
-    return list(zip(pieces[::2], [*pieces[1::2], *([""] if pieces[-1] else [])], strict=False))
+    lines = body.split("\r")
+    last = lines.pop()
+    pairs = [(line, "\r") for line in lines]
+    return [*pairs, (last, "")] if last else pairs
 
 
-def _pieces(body: str, mark: str) -> Iterable[tuple[str, str]]:
-    """Yield each segment's text and what ended its line; what is beyond stays in the last one."""
+def _lines(body: str, mark: str) -> Iterable[tuple[str, str]]:
+    """Yield each segment's text and what ended its line.
+
+    Lines end where a segment's name follows; wrapped text stays with its segment, and what is
+    beyond the most with the last.
+    """
     begin, boundary = 0, _boundary(mark, r"[\r\n]" if "\n" in body else r"\r")
     ends = (found for found in boundary.finditer(body) if found.lastindex)
     for end in islice(ends, MOST_SEGMENTS):
@@ -286,8 +300,8 @@ def _pieces(body: str, mark: str) -> Iterable[tuple[str, str]]:
 
 
 @lru_cache(maxsize=64)
-def _plain_boundary(mark: str) -> re.Pattern[str]:
-    return re.compile(rf"(\r)(?=[A-Z][A-Z0-9]{{2}}(?:{re.escape(mark)}|\r|$)|$)", re.ASCII)
+def _strange_end(mark: str) -> re.Pattern[str]:
+    return re.compile(rf"\r(?![A-Z][A-Z0-9]{{2}}(?:{re.escape(mark)}|\r|$)|$)", re.ASCII)
 
 
 @lru_cache(maxsize=64)
