@@ -18,7 +18,8 @@ from common.events.submission import Address, Submission
 from emr_bridge.formats.hl7v2.interpret import compose, interpret
 from emr_bridge.formats.hl7v2.interpret.overrides import NONE
 from emr_bridge.formats.hl7v2.interpret.reading import Requested
-from emr_bridge.formats.hl7v2.reader import Message, read
+from emr_bridge.formats.hl7v2.message import Message
+from emr_bridge.formats.hl7v2.reader import read
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "hl7v2"
 LABELS = json.loads(Path(__file__).with_name("recall.json").read_text())

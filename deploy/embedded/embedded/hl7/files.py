@@ -8,7 +8,8 @@ from pathlib import Path
 
 from common.errors import Invalid, NotFound
 from emr_bridge.formats.hl7v2.batch import split
-from emr_bridge.formats.hl7v2.reader import HEADERS, Message, Segment, read
+from emr_bridge.formats.hl7v2.message import HEADERS, Message, Segment
+from emr_bridge.formats.hl7v2.reader import read
 from emr_bridge.transports.framer import Frame, Framer
 
 AUTO, NOW = "auto", "now"

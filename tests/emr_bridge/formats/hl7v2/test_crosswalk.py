@@ -6,7 +6,8 @@ from tests.emr_bridge.outgoings import APPOINTMENT, PLACER, in_profile
 
 from emr_bridge.formats.hl7v2.builders import booking, build_report, check
 from emr_bridge.formats.hl7v2.crosswalk import REPORTED, TABLE, Row, row_of
-from emr_bridge.formats.hl7v2.reader import Message, read
+from emr_bridge.formats.hl7v2.message import Message
+from emr_bridge.formats.hl7v2.reader import read
 from notifications.domain.telling import PENDING, TOLD
 
 PROFILES = ("oru", "mdm", "rri", "osu")

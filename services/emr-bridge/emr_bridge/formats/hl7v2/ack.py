@@ -9,7 +9,8 @@ from functools import lru_cache
 from uuid import UUID
 
 from emr_bridge.formats.hl7v2.header import REMEMBERED, Header
-from emr_bridge.formats.hl7v2.reader import Message, Segment, read
+from emr_bridge.formats.hl7v2.message import Message, Segment
+from emr_bridge.formats.hl7v2.reader import read
 
 TEXT_0357 = {
     100: "Segment sequence error",

@@ -2,7 +2,8 @@
 
 from emr_bridge.formats.hl7v2.builders.check import wrong_places
 from emr_bridge.formats.hl7v2.charset import encode
-from emr_bridge.formats.hl7v2.reader import Message, read
+from emr_bridge.formats.hl7v2.message import Message
+from emr_bridge.formats.hl7v2.reader import read
 
 UNCHANGED = (1, 2, 3, 4, 5, 6, 9, 11, 12, 15, 16, 18)
 """Fields of MSH that say from whom, to whom, and what kind of message it is."""

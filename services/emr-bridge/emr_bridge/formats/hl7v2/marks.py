@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from emr_bridge.formats.hl7v2.reader import Message
+from emr_bridge.formats.hl7v2.message import Message
 
 Kind = Literal["patient", "placer"]
 

@@ -1,209 +1,24 @@
-"""A fast, lossless reader of ER7: any bytes become a Message, nothing is thrown away or raised.
-
-Fields are cut only when they are asked for, and once; a message's own separators are used
-throughout. Segments and values are not frozen, as a frozen one takes twice as long to make: nobody
-changes one.
-"""
+"""A fast, lossless reader of ER7: any bytes become a Message, nothing is thrown away or raised."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 
 from emr_bridge.formats.hl7v2.charset import decode
-from emr_bridge.formats.hl7v2.separators import NULL, Separators, read_separators
+from emr_bridge.formats.hl7v2.message import HEADERS, Message, Segment
+from emr_bridge.formats.hl7v2.separators import Separators, read_separators
 
 BOM = "\ufeff"
 LINE_END = re.compile(r"[\r\n]")
 LINE_ENDS = ("\r\n", "\n", "\r")
 HEADER = re.compile(r"(?:^|(?<=[\r\n\ufeff]))(MSH|FHS|BHS)")
-HEADERS = ("MSH", "FHS", "BHS")
-
-NAME = re.compile(r"[A-Z][A-Z0-9]{2}", re.ASCII)
-NO_NAME = "???"
-"""What is no segment's name may be a piece of a person's: it is told as this."""
 
 MOST_REPAIRS = 20
 """Places named for one kind of repair; the kind is told in any case."""
 
 MOST_SEGMENTS = 50_000
-MOST_PARTS = 1_000
 """What is beyond stays uncut in the last one: nothing is lost, and memory stays bounded."""
-
-Component = str | list[str]
-"""As written; its subcomponents where it has several."""
-
-Field = str | Sequence[Sequence[Component]]
-"""As written where no separator is in it; else its repetitions, each of components."""
-
-
-@dataclass(slots=True)
-class Value:
-    """One repetition of a field: components, subcomponents, and its text as written."""
-
-    raw: str
-    separators: Separators
-    charset: str
-    place: str = field(default="", compare=False)
-    """Where it stands, such as `PID[1]-3` or, from the second repetition on, `PID[1]-3[2]`."""
-    _components: list[str] | None = field(default=None, init=False, compare=False, repr=False)
-
-    @property
-    def is_null(self) -> bool:
-        r"""Tell whether the sender asks to delete what is there (`\"\"`)."""
-        return self.raw == NULL
-
-    @property
-    def components(self) -> list[str]:
-        """The components as written."""
-        if self._components is None:
-            self._components = _cut(self.raw, self.separators.component)
-        return self._components
-
-    def component(self, number: int, subcomponent: int = 1) -> str | None:
-        """Return the text of a component (counted from 1); None when empty or null."""
-        if not self.raw:
-            return None
-        components = self._components or self.components
-        raw = components[number - 1] if number <= len(components) else ""
-        if subcomponent > 1 or self.separators.subcomponent in raw:
-            parts = _cut(raw, self.separators.subcomponent)
-            raw = parts[subcomponent - 1] if subcomponent <= len(parts) else ""
-        return None if not raw or raw == NULL else self._plain(raw)
-
-    def text(self) -> str | None:
-        """Return the whole repetition as text, its separators left in; None when empty or null."""
-        return None if self.raw in ("", NULL) else self._plain(self.raw)
-
-    def _plain(self, raw: str) -> str | None:
-        if self.separators.escape in raw:
-            raw = self.separators.unescape(raw, self.charset)
-        return raw.strip() or None
-
-
-@dataclass(slots=True)
-class Segment:
-    """One segment: its name, its text as written, and what ended its line."""
-
-    name: str
-    raw: str
-    ending: str
-    separators: Separators
-    charset: str
-    occurrence: int = 1
-    """Which of its name it is in the message, counted from 1."""
-    _fields: list[str] | None = field(default=None, init=False, compare=False, repr=False)
-    _values: dict[int, Sequence[Value]] | None = field(
-        default=None, init=False, compare=False, repr=False
-    )
-
-    @property
-    def told_name(self) -> str:
-        """Its name as findings and sheets may tell it."""
-        return self.name if NAME.fullmatch(self.name) else NO_NAME
-
-    @property
-    def fields(self) -> list[str]:
-        """The fields as written, by number: before the first stands the segment's name."""
-        if self._fields is None:
-            self._fields = self.raw.split(self.separators.field, MOST_PARTS)
-            if self.name in HEADERS:
-                self._fields.insert(1, self.separators.field)
-        return self._fields
-
-    def field(self, number: int) -> str:
-        """Return a field as written; empty when it is not there. MSH-1 is the separator itself."""
-        fields = self.fields
-        return fields[number] if 0 <= number < len(fields) else ""
-
-    def values(self, number: int) -> Sequence[Value]:
-        """Return the repetitions of a field that hold anything."""
-        if self._values is None:
-            self._values = {}
-        known = self._values.get(number)
-        if known is not None:
-            return known
-        raw, mark = self.field(number), self.separators.repetition
-        if mark and mark in raw:  # Not remembered: there may be a thousand in each segment.
-            return [
-                self._value(one, number, repetition)
-                for repetition, one in enumerate(_cut(raw, mark), start=1)
-                if one
-            ]
-        self._values[number] = values = [self._value(raw, number)] if raw else []
-        return values
-
-    def _value(self, raw: str, number: int, repetition: int = 1) -> Value:
-        return Value(raw, self.separators, self.charset, self.place(number, repetition))
-
-    def cut(self) -> list[Field]:
-        """Return every field, by number, down to its subcomponents as written."""
-        marks, fields = self.separators, self.fields
-        mark, again, inner = marks.component, marks.repetition, marks.subcomponent
-        cut: list[Field]
-        if again in self.raw or inner in self.raw:
-            cut = [
-                raw
-                if not raw
-                else _cut_field(raw, marks)
-                if again in raw or inner in raw
-                else (raw.split(mark, MOST_PARTS),)
-                if mark in raw
-                else raw
-                for raw in fields
-            ]
-        else:
-            cut = [(raw.split(mark, MOST_PARTS),) if mark in raw else raw for raw in fields]
-        if self.name in HEADERS:
-            cut[1:3] = fields[1:3]
-        return cut
-
-    def place(self, number: int, repetition: int = 1) -> str:
-        """Return how a field's place is called: `PRD[1]-2`, and `PID[1]-3[2]` for a repetition."""
-        again = f"[{repetition}]" if repetition > 1 else ""
-        return f"{self.name}[{self.occurrence}]-{number}{again}"
-
-    def value(self, number: int) -> Value:
-        """Return the first repetition of a field, an empty one when there is none."""
-        values = self.values(number)
-        return values[0] if values else Value("", self.separators, self.charset)
-
-    def text(self, number: int, component: int = 1) -> str | None:
-        """Return one component of a field's first repetition; None when empty or null."""
-        values = self.values(number)
-        return values[0].component(component) if values else None
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message as read: its segments in order, and what had to be repaired to read it."""
-
-    separators: Separators
-    charset: str
-    segments: tuple[Segment, ...]
-    prelude: str = ""
-    repairs: tuple[str, ...] = ()
-    _named: dict[str, list[Segment]] = field(
-        default_factory=dict, init=False, compare=False, repr=False
-    )
-
-    def first(self, name: str) -> Segment:
-        """Return the first segment of that name, an empty one when there is none."""
-        found = self.all(name)
-        return found[0] if found else Segment(name, "", "", self.separators, self.charset, 0)
-
-    def all(self, name: str) -> Sequence[Segment]:
-        """Return every segment of that name."""
-        if not self._named:
-            for segment in self.segments:
-                self._named.setdefault(segment.name, []).append(segment)
-        return self._named.get(name, [])
-
-    def to_bytes(self) -> bytes:
-        """Return the very bytes that were read."""
-        body = "".join(segment.raw + segment.ending for segment in self.segments)
-        return (self.prelude + body).encode(self.charset)
 
 
 def read(raw: bytes, *, default_charset: str = "utf-8") -> Message:
@@ -310,15 +125,3 @@ def _boundary(mark: str, line_end: str) -> re.Pattern[str]:
     # Blanks that no name follows are taken as well, and once: looking at each of them again for all
     # that follow it would take hours over a megabyte.
     return re.compile(rf"{line_end}[\r\n\t ]*+(?:(?={name}|$)()|)", re.ASCII)
-
-
-def _cut_field(raw: str, marks: Separators) -> Field:
-    repetitions, inner = _cut(raw, marks.repetition), marks.subcomponent
-    cut = [one.split(marks.component, MOST_PARTS) for one in repetitions]
-    if not inner or inner not in raw:
-        return cut
-    return [[_cut(one, inner) if inner in one else one for one in components] for components in cut]
-
-
-def _cut(text: str, separator: str) -> list[str]:
-    return text.split(separator, MOST_PARTS) if separator else [text]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from emr_bridge.domain.outgoing import Source
 from emr_bridge.formats.hl7v2.header import read_header
 from emr_bridge.formats.hl7v2.manner import manner_of
-from emr_bridge.formats.hl7v2.reader import Message, read
+from emr_bridge.formats.hl7v2.message import Message
+from emr_bridge.formats.hl7v2.reader import read
 from emr_bridge.formats.hl7v2.separators import standard
 
 REFERRING = "RP"

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 
 from emr_bridge.formats.hl7v2.builders.refusals import Unbuildable
-from emr_bridge.formats.hl7v2.reader import Message, read
+from emr_bridge.formats.hl7v2.message import Message
+from emr_bridge.formats.hl7v2.reader import read
 
 SHAPES: Mapping[str, str] = {
     "ORU_R01": "MSH PID (PV1 )?(ORC )?OBR (NTE )*(OBX (NTE )*)+",

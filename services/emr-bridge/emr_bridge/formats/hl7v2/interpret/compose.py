@@ -22,7 +22,7 @@ from emr_bridge.formats.hl7v2.interpret.reading import (
     StatusAsked,
 )
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
-from emr_bridge.formats.hl7v2.reader import Message
+from emr_bridge.formats.hl7v2.message import Message
 
 
 def request(message: Message, overrides: Overrides, *, is_change: bool = False) -> Reading:

@@ -15,7 +15,7 @@ from emr_bridge.formats.hl7v2.interpret.fields.values import unique
 from emr_bridge.formats.hl7v2.interpret.overrides import Overrides
 from emr_bridge.formats.hl7v2.interpret.reading import Doubtful, Found, Reading, Results
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
-from emr_bridge.formats.hl7v2.reader import Message
+from emr_bridge.formats.hl7v2.message import Message
 
 ORDER_OF_DOCUMENT = ("TXA", 14)
 

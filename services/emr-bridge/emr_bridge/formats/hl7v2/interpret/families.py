@@ -6,7 +6,7 @@ from emr_bridge.formats.hl7v2.interpret import adt, document, order, osu, ref, s
 from emr_bridge.formats.hl7v2.interpret.overrides import NONE, Overrides
 from emr_bridge.formats.hl7v2.interpret.reading import Doubtful, Reading
 from emr_bridge.formats.hl7v2.interpret.triggers import Interpreter
-from emr_bridge.formats.hl7v2.reader import Message
+from emr_bridge.formats.hl7v2.message import Message
 
 FAMILIES: Mapping[str, Mapping[str, Interpreter]] = {
     "REF": ref.TRIGGERS,

@@ -8,7 +8,7 @@ from emr_bridge.formats.hl7v2.interpret.order import MEANINGS, TAKEN_BACK
 from emr_bridge.formats.hl7v2.interpret.overrides import Overrides
 from emr_bridge.formats.hl7v2.interpret.reading import Doubtful, Reading, StatusTold
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
-from emr_bridge.formats.hl7v2.reader import Message
+from emr_bridge.formats.hl7v2.message import Message
 
 ENDED = ("CA", "DC")
 """ORC-5 (table 0038): cancelled, discontinued."""

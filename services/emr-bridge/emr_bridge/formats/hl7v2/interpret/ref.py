@@ -16,7 +16,7 @@ from emr_bridge.formats.hl7v2.interpret import compose
 from emr_bridge.formats.hl7v2.interpret.overrides import Overrides
 from emr_bridge.formats.hl7v2.interpret.reading import Reading
 from emr_bridge.formats.hl7v2.interpret.triggers import Interpreter
-from emr_bridge.formats.hl7v2.reader import Message
+from emr_bridge.formats.hl7v2.message import Message
 
 CANCELLED = ("C", "CA", "CANCELLED", "CANCELED")
 """RF1-1 where a sender cancels by status; table 0283 itself has no such value."""

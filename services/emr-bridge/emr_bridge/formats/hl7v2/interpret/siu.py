@@ -13,7 +13,7 @@ from emr_bridge.formats.hl7v2.interpret.overrides import Overrides
 from emr_bridge.formats.hl7v2.interpret.reading import AppointmentSaid, Doubtful, Reading
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
 from emr_bridge.formats.hl7v2.interpret.triggers import Interpreter
-from emr_bridge.formats.hl7v2.reader import Message, Value
+from emr_bridge.formats.hl7v2.message import Message, Value
 
 CHANGES: Mapping[str, str] = {
     "S12": "booked",

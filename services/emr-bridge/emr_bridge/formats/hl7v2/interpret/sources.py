@@ -5,7 +5,7 @@ Keyed by the JSON pointer of the submission (`/patient/birth_date`); holds place
 
 from collections.abc import Callable, Iterable
 
-from emr_bridge.formats.hl7v2.reader import Value
+from emr_bridge.formats.hl7v2.message import Value
 
 MOST_PLACES = 5
 """Places told of one value: of a hundred notes the first few say enough."""

@@ -4,6 +4,6 @@ from collections.abc import Callable
 
 from emr_bridge.formats.hl7v2.interpret.overrides import Overrides
 from emr_bridge.formats.hl7v2.interpret.reading import Reading
-from emr_bridge.formats.hl7v2.reader import Message
+from emr_bridge.formats.hl7v2.message import Message
 
 Interpreter = Callable[[Message, Overrides], Reading]

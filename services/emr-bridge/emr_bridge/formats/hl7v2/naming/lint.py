@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from emr_bridge.formats.hl7v2.message import HEADERS, NO_NAME, Message, Segment
 from emr_bridge.formats.hl7v2.naming import definitions
 from emr_bridge.formats.hl7v2.naming.definitions import Part
 from emr_bridge.formats.hl7v2.naming.masking import is_known
 from emr_bridge.formats.hl7v2.naming.sheet import fields_of, place_of
-from emr_bridge.formats.hl7v2.reader import HEADERS, NO_NAME, Message, Segment
 
 Severity = Literal["error", "warning", "info"]
 

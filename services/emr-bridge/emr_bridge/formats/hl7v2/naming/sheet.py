@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from emr_bridge.formats.hl7v2.message import HEADERS, Component, Message, Segment
 from emr_bridge.formats.hl7v2.naming import definitions
 from emr_bridge.formats.hl7v2.naming.definitions import UNKNOWN, Part
 from emr_bridge.formats.hl7v2.naming.masking import MASK, is_clear
 from emr_bridge.formats.hl7v2.naming.meanings import SEGMENTS, meaning
-from emr_bridge.formats.hl7v2.reader import HEADERS, Component, Message, Segment
 from emr_bridge.formats.hl7v2.separators import NULL
 
 LONGEST = 2_000

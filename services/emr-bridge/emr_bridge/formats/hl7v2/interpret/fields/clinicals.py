@@ -20,7 +20,7 @@ from emr_bridge.formats.hl7v2.interpret.fields.values import (
     unique,
 )
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
-from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
+from emr_bridge.formats.hl7v2.message import Message, Segment, Value
 
 WEIGHTS = ("29463-7", "3141-9", "3142-7", "8335-2")
 """LOINC: body weight, measured, stated, estimated."""

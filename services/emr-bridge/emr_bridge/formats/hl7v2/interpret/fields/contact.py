@@ -3,7 +3,7 @@
 from common.events.people import Contact
 from emr_bridge.formats.hl7v2.interpret.fields.values import email_of, name_of, phone_of
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
-from emr_bridge.formats.hl7v2.reader import Message, Segment
+from emr_bridge.formats.hl7v2.message import Message, Segment
 
 CLINIC_CONTACTS = ("PR", "CP", "O", "")
 """CTD-1 (table 0131): who prepared the referral, contact person, other, not said."""

@@ -8,7 +8,7 @@ from common.events.submission import Coverage
 from emr_bridge.formats.hl7v2.interpret.fields.observed import names_of, plain
 from emr_bridge.formats.hl7v2.interpret.fields.values import coded_text
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
-from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
+from emr_bridge.formats.hl7v2.message import Message, Segment, Value
 
 BIN = re.compile(r"\d{6}(\d{2})?", re.ASCII)
 

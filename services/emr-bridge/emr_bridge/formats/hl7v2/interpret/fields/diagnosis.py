@@ -7,7 +7,7 @@ from common.events.submission import Diagnosis
 from emr_bridge.formats.hl7v2.interpret.fields.observed import DIAGNOSIS, is_about, plain
 from emr_bridge.formats.hl7v2.interpret.fields.values import codes
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
-from emr_bridge.formats.hl7v2.reader import Message, Value
+from emr_bridge.formats.hl7v2.message import Message, Value
 
 ICD10_SYSTEMS = {"I10", "I10C", "I10CM", "ICD10", "ICD10CM", "10D", plain("2.16.840.1.113883.6.90")}
 """Letters and digits only: senders put hyphens where they like."""

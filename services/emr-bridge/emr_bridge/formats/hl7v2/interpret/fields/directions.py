@@ -5,7 +5,7 @@ import re
 from emr_bridge.formats.hl7v2.interpret.fields.orders import Order, Taken
 from emr_bridge.formats.hl7v2.interpret.fields.values import coded_text, unique
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
-from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
+from emr_bridge.formats.hl7v2.message import Message, Segment, Value
 
 DAYS = re.compile(r"D?(\d{1,3})\s*(?:D|DAYS?)?", re.IGNORECASE)
 

@@ -12,7 +12,7 @@ from common.papers import TEXT, media_type_of
 from emr_bridge.formats.hl7v2.interpret.fields.observed import name_of_observation
 from emr_bridge.formats.hl7v2.interpret.fields.values import coded_text
 from emr_bridge.formats.hl7v2.interpret.reading import Document
-from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
+from emr_bridge.formats.hl7v2.message import Message, Segment, Value
 
 LARGEST_BYTES = 12 * 1024 * 1024
 """Of one document: what fits, encoded, into the largest message that is taken."""

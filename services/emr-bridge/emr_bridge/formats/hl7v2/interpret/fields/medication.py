@@ -16,7 +16,7 @@ from emr_bridge.formats.hl7v2.interpret.fields.values import (
     number_of,
 )
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
-from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
+from emr_bridge.formats.hl7v2.message import Message, Segment, Value
 
 NDC_SYSTEMS = {plain(name) for name in ("NDC", "ND", "N", "NDC11", "2.16.840.1.113883.6.69")}
 RXNORM_SYSTEMS = {plain(name) for name in ("RXNORM", "RXN", "RXCUI", "2.16.840.1.113883.6.88")}

@@ -6,7 +6,7 @@ from common.events.submission import Identifier
 from emr_bridge.formats.hl7v2.interpret.fields.patient import is_secret
 from emr_bridge.formats.hl7v2.interpret.fields.values import date_of
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
-from emr_bridge.formats.hl7v2.reader import Message, Value
+from emr_bridge.formats.hl7v2.message import Message, Value
 from emr_bridge.formats.hl7v2.separators import Separators, standard
 
 PLACES = (("RF1", 6, "PLAC"), ("ORC", 2, "PLAC"), ("OBR", 2, "PLAC"), ("ORC", 4, "GPN"))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from emr_bridge.formats.hl7v2.interpret.fields.values import coded_text
-from emr_bridge.formats.hl7v2.reader import Message, Segment
+from emr_bridge.formats.hl7v2.message import Message, Segment
 
 DRUG = frozenset(
     (

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
-from emr_bridge.formats.hl7v2.reader import Segment, Value
+from emr_bridge.formats.hl7v2.message import Segment, Value
 
 Said = TypeVar("Said")
 

@@ -14,7 +14,7 @@ from emr_bridge.formats.hl7v2.interpret.fields.values import (
     unique,
 )
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
-from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
+from emr_bridge.formats.hl7v2.message import Message, Segment, Value
 
 Sex = Literal["female", "male", "other", "unknown"]
 

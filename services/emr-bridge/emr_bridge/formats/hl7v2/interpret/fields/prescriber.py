@@ -13,7 +13,7 @@ from emr_bridge.formats.hl7v2.interpret.fields.values import (
     phone_of,
 )
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
-from emr_bridge.formats.hl7v2.reader import Message, Segment, Value
+from emr_bridge.formats.hl7v2.message import Message, Segment, Value
 from emr_bridge.formats.hl7v2.separators import NULL, standard
 
 ROLES = ("RP", "PP", "CP", "")

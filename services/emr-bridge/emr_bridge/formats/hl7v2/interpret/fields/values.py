@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
-from emr_bridge.formats.hl7v2.reader import Value
+from emr_bridge.formats.hl7v2.message import Value
 
 DATES = (
     re.compile(r"(?P<year>\d{4})-?(?P<month>\d{2})-?(?P<day>\d{2})(?!\d{1,3}$)", re.ASCII),
