@@ -1,11 +1,13 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 
 import httpx2
 import pytest
 from fastapi import FastAPI
 from tests.common.sample import metadata
+from tests.common.spans import Kept, Memory
 
+from common import tracing
 from common.http import create_api
 
 Client = AbstractAsyncContextManager[httpx2.AsyncClient]
@@ -30,3 +32,11 @@ def client() -> Callable[..., Client]:
         return httpx2.AsyncClient(transport=transport, base_url="http://test")
 
     return make
+
+
+@pytest.fixture
+def recorded() -> Iterator[list[Kept]]:
+    memory = Memory()
+    tracing.record_with(memory)
+    yield memory.spans
+    tracing.record_with(None)

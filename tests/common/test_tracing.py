@@ -3,8 +3,7 @@ import asyncio
 import io
 import json
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -17,66 +16,12 @@ from hypothesis import strategies as st
 
 from common import logs, tracing
 from common.problems import install
-from common.tracing import Exported, Kind
+from common.tracing import Kind
 from common.tracing_http import Traced
 
 ROOT = Path(__file__).resolve().parents[2]
 GIVEN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 OTHER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-
-
-@dataclass
-class Kept:
-    """A span as it was recorded."""
-
-    service: str
-    name: str
-    kind: Kind
-    parent: str | None
-    remote: bool
-    traceparent: str
-    attributes: dict[str, Exported] = field(default_factory=dict)
-    links: list[str] = field(default_factory=list)
-    failure: str | None = None
-    ended: bool = False
-
-    def note(self, attributes: Mapping[str, Exported]) -> None:
-        self.attributes |= attributes
-
-    def rename(self, name: str) -> None:
-        self.name = name
-
-    def link(self, traceparent: str) -> None:
-        self.links.append(traceparent)
-
-    def fail(self, code: str) -> None:
-        self.failure = code
-
-    def end(self) -> None:
-        self.ended = True
-
-
-@dataclass
-class Memory:
-    """A recorder that keeps."""
-
-    spans: list[Kept] = field(default_factory=list)
-
-    def begin(
-        self, service: str, name: str, kind: Kind, *, parent: str | None, remote: bool
-    ) -> Kept:
-        trace = parent[3:35] if parent else f"{len(self.spans) + 1:032x}"
-        own = f"00-{trace}-{len(self.spans) + 1:016x}-01"
-        self.spans.append(Kept(service, name, kind, parent, remote, own))
-        return self.spans[-1]
-
-
-@pytest.fixture
-def recorded() -> Iterator[list[Kept]]:
-    memory = Memory()
-    tracing.record_with(memory)
-    yield memory.spans
-    tracing.record_with(None)
 
 
 def test_what_is_begun_inside_belongs_to_the_same_trace():

@@ -5,8 +5,12 @@ one waits or is set aside. Offsets are committed after the database. Knows no ev
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from uuid import UUID
 
 import structlog
 
@@ -19,11 +23,14 @@ from common.eventlog.port import EventLog, Record, Subscription
 from common.events import registry
 from common.events.envelope import Envelope, Event
 from common.tracing import Kind, Span
-from common.verdicts import Handlers, again_after, code_of
+from common.verdicts import Handler, Handlers, Heard, Together, again_after, code_of
 
 log = structlog.get_logger()
 
 BATCH = 200
+AT_ONCE = 50
+"""Events that a handler of many gets at most: more save little, and the others wait for them."""
+
 STORM = 20
 """So many dead letters in a row stop the consumer: a bad deploy must not empty the log into them."""
 
@@ -86,16 +93,41 @@ class Consumer:
 
     async def _apply(self, tx: Transaction, wanted: Sequence[Wanted]) -> int:
         now = self.clock()
-        new = set(await inbox.first_sight(tx, {e.id: r.topic for r, e, _ in wanted}, now=now))
-        handled = len(new)
-        for record, envelope, event in wanted:
-            if envelope.id not in new:
-                continue
-            new.discard(envelope.id)
-            with self._span(record, envelope):
-                await self.handlers[type(event)](tx, event, now)
-            await asyncio.sleep(0)  # a file's statements do not wait: let the others in
-        return handled
+        new = await _unseen(tx, wanted, now)
+        for handler, run in groupby(new, lambda one: self.handlers[type(one[2])]):
+            most = AT_ONCE if isinstance(handler, Together) else 1
+            for some in _parts(list(run), most):
+                await self._call(tx, handler, some, now)
+                await asyncio.sleep(0)  # a file's statements do not wait: let the others in
+        return len(new)
+
+    async def _call(
+        self, tx: Transaction, handler: Handler, run: Sequence[Wanted], now: datetime
+    ) -> None:
+        """Give a handler what it takes at once: a run of its events, or a single one."""
+        if isinstance(handler, Together):
+            with self._spans(run) as heard:
+                await handler.many(tx, heard, now)
+            return
+        [(record, envelope, event)] = run
+        with self._span(record, envelope):
+            await handler(tx, event, now)
+
+    @contextmanager
+    def _spans(self, run: Sequence[Wanted]) -> Iterator[list[Heard[Event]]]:
+        """Begin a span for each record, in the trace of its event; none of them is the open one."""
+        spans = [self._span(record, envelope) for record, envelope, _ in run]
+        for span in spans:
+            span.begin()
+        try:
+            yield [Heard(event, span.traceparent) for (_, _, event), span in zip(run, spans)]
+        except BaseException as error:
+            for span in spans:
+                span.fail(type(error).__name__)
+            raise
+        finally:
+            for span in spans:
+                span.end()
 
     def _span(self, record: Record, envelope: Envelope) -> Span:
         """Return the span of one record, in the trace that its event was made in."""
@@ -154,3 +186,18 @@ class Consumer:
             attempts=failure.attempts,
             trace_id=tracing.trace_id_of(tracing.valid(record.headers.get(tracing.HEADER))),
         )
+
+
+async def _unseen(tx: Transaction, wanted: Sequence[Wanted], now: datetime) -> list[Wanted]:
+    """Note events as handled; return those that were not yet, each once."""
+    first: dict[UUID, Wanted] = {}
+    for one in wanted:
+        first.setdefault(one[1].id, one)
+    topics = {event_id: record.topic for event_id, (record, _, _) in first.items()}
+    new = await inbox.first_sight(tx, topics, now=now)
+    return [one for event_id, one in first.items() if event_id in new]
+
+
+def _parts(run: Sequence[Wanted], most: int) -> Iterator[Sequence[Wanted]]:
+    for start in range(0, len(run), most):
+        yield run[start : start + most]

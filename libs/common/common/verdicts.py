@@ -1,13 +1,15 @@
 """What a consumer does with an event, and the two verdicts on a failure: again, or set aside."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from sqlite3 import OperationalError as SqliteFault
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
+from common import tracing
 from common.backoff import exponential
 from common.database import Transaction
 from common.errors import Refused, Retry, SetAside
@@ -15,6 +17,31 @@ from common.events.envelope import Event
 
 Handler = Callable[[Transaction, Any, datetime], Awaitable[None]]
 Handlers = Mapping[type[Event], Handler]
+
+AnyEvent = TypeVar("AnyEvent", bound=Event)
+
+
+class Heard(NamedTuple, Generic[AnyEvent]):
+    """An event, and the trace in which whatever it causes goes on."""
+
+    event: AnyEvent
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """A handler of events that came one behind the other: it takes them in their order, all or none.
+
+    No span is open around `many`: what is written for an event is written with its own trace. Called
+    like any other handler it takes one event, in the span that is open.
+    """
+
+    many: Callable[[Transaction, Sequence[Heard[Any]], datetime], Awaitable[None]]
+
+    async def __call__(self, tx: Transaction, event: Event, now: datetime) -> None:
+        """Take one event."""
+        await self.many(tx, [Heard(event, tracing.current())], now)
+
 
 RETRIES = 6
 """Attempts at a record whose failure may be the record's own; then it is set aside."""
