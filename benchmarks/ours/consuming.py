@@ -6,7 +6,7 @@ python -m benchmarks.ours.consuming DATABASE_URL LOG_URL SECONDS batch|each
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import uvloop
@@ -20,7 +20,7 @@ from common.eventlog.port import Subscription
 from common.events import registry
 from common.events.emr import MessageReceived
 from common.service import Service
-from common.verdicts import Handlers
+from common.verdicts import Handlers, Heard, Together
 
 Step = Callable[[Subscription], Awaitable[int]]
 
@@ -30,9 +30,15 @@ effects = Table(
 )
 
 
-async def effect(tx: Transaction, event: MessageReceived, _: datetime) -> None:
+async def effect(tx: Transaction, event: MessageReceived) -> None:
     """Note the message."""
-    await tx.execute(insert(effects).values(id=event.message_id, sender=event.sender))
+    await tx.execute(insert(effects), {"id": event.message_id, "sender": event.sender})
+
+
+async def effects_of(tx: Transaction, heard: Sequence[Heard[MessageReceived]], _: datetime) -> None:
+    """Note the messages."""
+    rows = [{"id": event.message_id, "sender": event.sender} for event, _ in heard]
+    await tx.execute(insert(effects), rows)
 
 
 async def main(database_url: str, log_url: str, seconds: float, way: str) -> None:
@@ -50,7 +56,7 @@ async def main(database_url: str, log_url: str, seconds: float, way: str) -> Non
 
 def _in_batches(service: Service) -> Step:
     runtime = service.runtime
-    handlers: Handlers = {MessageReceived: effect}
+    handlers: Handlers = {MessageReceived: Together(effects_of)}
     consumer = Consumer("measured-batch", TOPICS, handlers, runtime.db, runtime.clock)
 
     async def step(subscription: Subscription) -> int:
@@ -70,7 +76,7 @@ def _each(service: Service) -> Step:
             async with runtime.db.begin() as tx:
                 new = await inbox.first_sight(tx, {envelope.id: record.topic}, now=now)
                 if new and isinstance(event, MessageReceived):
-                    await effect(tx, event, now)
+                    await effect(tx, event)
         await subscription.commit(records)
         return len(records)
 
