@@ -1,5 +1,6 @@
 """A service as a process of its own on PostgreSQL and Kafka, with a fresh database and fresh topics."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,9 @@ from common import migrations
 from common.database import Database
 
 NONE: Mapping[str, str] = {}
+
+SETTLE_SECONDS = 2.0
+"""A service is ready before all of it runs: its consumer joins, the process that reads starts."""
 
 Prepare = Callable[[Database], Awaitable[None]]
 
@@ -61,6 +65,7 @@ async def process(
     await replica.start()
     try:
         await replica.until_ready()
+        await asyncio.sleep(SETTLE_SECONDS)
         yield replica
     finally:
         await replica.kill()

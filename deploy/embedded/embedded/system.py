@@ -91,7 +91,7 @@ class Alone:
 
 ALONE: Mapping[str, Alone] = {
     "intake": Alone(intake.settings.Settings, intake.app.build),
-    "emr-bridge": Alone(emr_bridge.settings.Settings, emr_bridge.app.build),
+    "emr-bridge": Alone(emr_bridge.settings.Settings, emr_bridge.app.build_alone),
     "notifications": Alone(notifications.settings.Settings, notifications.app.build),
 }
 

@@ -55,13 +55,22 @@ class Failpoint:
         return self.left <= 0
 
 
+_along: list[int] = []
+"""Processes that are pulled out with this one: the service that started it."""
+
 _armed = Failpoint.read(told) if (told := only_in_tests(VARIABLE)) else None
 
 
 def reach(place: str) -> None:
     """Die here if the environment says so."""
     if _armed is not None and _armed.is_here(place):
-        os.kill(os.getpid(), signal.SIGKILL)
+        for process in (*_along, os.getpid()):
+            os.kill(process, signal.SIGKILL)
+
+
+def take_along(process: int) -> None:
+    """Have a process die with this one: a plug is pulled out for both."""
+    _along.append(process)
 
 
 def _task_name() -> str:

@@ -2,6 +2,7 @@
 
 import ssl
 from datetime import timedelta
+from functools import partial
 
 from common import gauges, metrics
 from common.errors import Misconfigured
@@ -22,19 +23,37 @@ from emr_bridge.transports.connection import Limits
 from emr_bridge.transports.mllp import Binding
 from emr_bridge.transports.mllp_client import Address, Client, Patience, Unasked
 from emr_bridge.transports.tls import Certificates
+from emr_bridge.workers.apart import ReadingApart
 from emr_bridge.workers.interpreter import interpreter
 from emr_bridge.workers.replier import Replier
 from emr_bridge.workers.sender import Sender
 
 
-def build(settings: Settings, runtime: Runtime) -> Service:
-    """Return the service; Misconfigured when plain MLLP would be open to the network."""
+def build_alone(settings: Settings, runtime: Runtime) -> Service:
+    """Return the service as it runs by itself; where the database allows it another process reads."""
+    return build(settings, runtime, reads_apart=not runtime.db.is_sqlite)
+
+
+def build(settings: Settings, runtime: Runtime, *, reads_apart: bool = False) -> Service:
+    """Return the service; Misconfigured when plain MLLP would be open to the network.
+
+    A process that `reads_apart` has its settings from the environment.
+    """
     certificates = certificates_of(settings)
     bindings = bindings_of(settings, certificates)
     listener = Listener(
         runtime, limits_of(settings), processing_ids=_listed(settings.processing_ids)
     )
     sender = sender_of(settings, runtime)
+
+    def is_crowded() -> bool:
+        return listener.is_crowded
+
+    reads = (
+        ReadingApart(runtime, is_crowded).run
+        if reads_apart
+        else partial(interpreter, runtime, is_crowded)
+    )
     token = settings.patient_data_token
     api = create.api(
         runtime, patient_data_token=token.get_secret_value() if token is not None else None
@@ -47,7 +66,7 @@ def build(settings: Settings, runtime: Runtime) -> Service:
         migrations="emr_bridge.migrations",
         workers=[
             Worker("mllp", lambda: listener.run_all(bindings)),
-            Worker("interpreter", lambda: interpreter(runtime, lambda: listener.is_crowded)),
+            Worker("interpreter", reads),
             Worker("sender", sender.run),
             Worker("replier", replier_of(settings, runtime, listener).run),
             *([Worker("certificates", certificates.keep_current)] if certificates else []),

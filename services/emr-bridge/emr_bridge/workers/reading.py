@@ -54,12 +54,13 @@ class Reader:
 
     read_all: Callable[[Found], Read] = understand_all
     patience_seconds: float = PATIENCE_SECONDS
+    few: int = FEW
     _pool: ProcessPoolExecutor | None = field(default=None, init=False)
     _children: list[BaseProcess] = field(default_factory=list, init=False)
 
     async def read(self, found: Found) -> Read:
         """Return what the messages are; one that ends its reader, or never ends, is a person's."""
-        if len(found) <= FEW:
+        if len(found) <= self.few:
             return await self._here(found)
         try:
             return _in_their_traces(await self._elsewhere(found))

@@ -1,0 +1,101 @@
+"""The process that reads, beside the service that keeps: started by it (`workers.apart`), ends with it."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from asyncio import StreamReader, StreamWriter
+
+import structlog
+
+from common import failpoints, logs, tracing
+from common.eventlog.open import open_log
+from common.runner import open_runtime, until_stopped
+from common.service import Runtime
+from common.settings import SharedSettings
+from common.tracing_otlp import exporting
+from common.verdicts import code_of, is_momentary, is_outage
+from emr_bridge.settings import Settings
+from emr_bridge.workers.apart import CAREFUL, EVENTS, IDLE, MORE, ROWS
+from emr_bridge.workers.interpreter import interpret_next
+from emr_bridge.workers.reading import Reader
+
+NICE = 5
+"""How far it steps back: a third of what others have that want the processor, all of one that is free."""
+
+ALL = sys.maxsize
+PAUSE_SECONDS = 0.5
+"""How long it waits after a fault that is not its own, such as a database that is away."""
+
+log = structlog.get_logger()
+
+
+async def interpret_as_told(
+    runtime: Runtime, heard: StreamReader, told: StreamWriter, *, is_careful: bool = False
+) -> None:
+    """Read some whenever the service says so, and say what came of it; return when it is gone.
+
+    It reads in a thread, that is in itself; while it `is_careful` in a process of its own, so that
+    it outlives whatever its forerunner did not.
+    """
+    db, reader = runtime.db, Reader(few=0 if is_careful else ALL)
+    try:
+        while await _is_told(heard):
+            rows, events = db.committed.count, db.told.count
+            more = await _step(runtime, reader)
+            said = ROWS if db.committed.count != rows else b""
+            said += EVENTS if db.told.count != events else b""
+            told.write(said + (MORE if more else IDLE))
+            if not more:
+                reader.few = ALL
+    finally:
+        reader.close()
+        told.close()
+
+
+async def _is_told(heard: StreamReader) -> bool:
+    """Wait until the service says that there is something to read; False when it is gone."""
+    try:
+        return bool(await heard.read(64))
+    except ConnectionError:
+        return False
+
+
+async def _step(runtime: Runtime, reader: Reader) -> bool:
+    try:
+        return await interpret_next(runtime, reader)
+    except Exception as error:
+        if not (is_outage(error) or is_momentary(error)):
+            raise
+        log.warning("reading_failed", code=code_of(error))
+        await asyncio.sleep(PAUSE_SECONDS)
+        return False
+
+
+async def main(channel: socket.socket, *, is_careful: bool) -> None:
+    """Read for the service at the other end of the channel, with its settings."""
+    settings, shared = Settings(), SharedSettings()
+    logs.configure(level=shared.log_level, form=shared.log_format)
+    runtime = open_runtime("emr-bridge", settings, shared, log=open_log(shared))
+    heard, told = await asyncio.open_connection(sock=channel)
+    os.nice(NICE)
+    tracing.serve("emr-bridge")
+    async with exporting():
+        try:
+            reading = interpret_as_told(runtime, heard, told, is_careful=is_careful)
+            await asyncio.create_task(reading, name="emr-bridge:interpreter")
+        finally:
+            await runtime.db.close()
+            await runtime.log.close()
+
+
+if __name__ == "__main__":
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # meant for the service, which closes the channel
+        signal.signal(number, signal.SIG_IGN)
+    failpoints.take_along(os.getppid())
+    channel = socket.socket(fileno=sys.stdin.fileno())
+    until_stopped(main(channel, is_careful=CAREFUL in sys.argv))

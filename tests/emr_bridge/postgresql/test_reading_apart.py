@@ -1,0 +1,146 @@
+"""Reading in a process of its own: woken by what is kept, telling what it commits, and replaced when it is gone."""
+
+import asyncio
+import os
+import shlex
+import signal
+import socket
+import sys
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from tests.emr_bridge.builders import referral, rows_of, with_link
+from tests.emr_bridge.workers.test_interpreter import arrive, facts
+from tests.system.whole import until
+
+from emr_bridge.interpreter import interpret_as_told
+from emr_bridge.store.tables import messages
+from emr_bridge.workers.apart import (
+    COMMAND,
+    EVENTS,
+    IDLE,
+    LOOK,
+    MORE,
+    ROWS,
+    ReadingApart,
+    ReadingEnded,
+)
+
+KEY = "test-1:dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktMTIzNCE="
+
+
+@pytest.fixture
+def note(tmp_path):
+    return tmp_path / "started"
+
+
+@pytest.fixture
+def apart(runtime, tmp_path, note, monkeypatch):
+    """Reading apart of this database; how each process was started stands in a note, its id first."""
+    monkeypatch.setenv("EMR_BRIDGE_DATABASE_URL", runtime.db.url)
+    monkeypatch.setenv("SEALING_KEYS", KEY)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    noting = f'echo $$ "$@" >> {shlex.quote(str(note))}; exec {shlex.join(COMMAND)} "$@"'
+    return ReadingApart(runtime, command=("sh", "-c", noting, "sh"))
+
+
+@asynccontextmanager
+async def running(apart):
+    task = asyncio.create_task(apart.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, ReadingEnded):
+            await task
+
+
+async def all_read(runtime, count):
+    async def are_read():
+        states = [row["state"] for row in await rows_of(runtime, messages)]
+        return len(states) == count and set(states) == {"interpreted"}
+
+    await until(are_read)
+
+
+def started(note):
+    """Return what each process was told, and the id of the last."""
+    lines = [line.split() for line in note.read_text().splitlines()]
+    return [line[1:] for line in lines], int(lines[-1][0])
+
+
+async def test_what_was_kept_before_and_is_kept_since_is_read_and_told_of(runtime, apart):
+    await with_link(runtime)
+    await arrive(runtime, referral("M-1"))
+    before = runtime.db.told.count
+    async with running(apart):
+        await all_read(runtime, 1)
+        await until_told(runtime, before)
+        await arrive(runtime, *(referral(f"M-{number}") for number in range(2, 30)))
+        await all_read(runtime, 29)
+    assert len(await facts(runtime)) == 29
+
+
+async def until_told(runtime, before):
+    async def is_told():
+        return runtime.db.told.count > before
+
+    await until(is_told)
+
+
+async def test_the_process_ends_with_whoever_waits_for_it(runtime, apart, note):
+    async with running(apart):
+        await with_link(runtime)
+        await arrive(runtime, referral("M-1"))
+        await all_read(runtime, 1)
+    with pytest.raises(ProcessLookupError):
+        os.kill(started(note)[1], 0)
+
+
+async def test_after_one_that_died_the_next_reads_carefully_and_all_is_read(runtime, apart, note):
+    await with_link(runtime)
+    async with running(apart) as reading:
+        await arrive(runtime, referral("M-1"))
+        await all_read(runtime, 1)
+        os.kill(started(note)[1], signal.SIGKILL)
+        with pytest.raises(ReadingEnded, match="-9"):
+            await reading
+    await arrive(runtime, *(referral(f"M-{number}") for number in range(2, 13)))
+    async with running(apart):
+        await all_read(runtime, 12)
+    assert started(note)[0] == [[], ["careful"]]
+    assert len(await facts(runtime)) == 12
+
+
+async def test_one_that_says_nothing_any_more_is_killed(runtime):
+    silent = (sys.executable, "-c", "import time; time.sleep(60)")
+    apart = ReadingApart(runtime, command=silent, patience_seconds=0.2, grace_seconds=0.1)
+    with pytest.raises(ReadingEnded):
+        await apart.run()
+    assert apart.is_careful
+
+
+async def test_one_that_cannot_start_is_told_of_and_no_reason_for_care(runtime):
+    apart = ReadingApart(runtime, command=(sys.executable, "-c", "raise SystemExit(3)"))
+    with pytest.raises(ReadingEnded, match="3"):
+        await apart.run()
+    assert not apart.is_careful
+
+
+async def test_it_looks_when_told_to_says_what_it_committed_and_ends_with_the_service(runtime):
+    await with_link(runtime)
+    ours, theirs = socket.socketpair()
+    heard, told = await asyncio.open_connection(sock=ours)
+    reading = asyncio.create_task(
+        interpret_as_told(runtime, *await asyncio.open_connection(sock=theirs), is_careful=True)
+    )
+    told.write(LOOK)
+    assert await heard.readexactly(1) == IDLE
+    await arrive(runtime, referral("M-1"))
+    told.write(LOOK)
+    assert await heard.readexactly(3) == ROWS + EVENTS + MORE
+    told.write(LOOK)
+    assert await heard.readexactly(1) == IDLE
+    told.close()
+    async with asyncio.timeout(5):
+        await reading
