@@ -33,7 +33,7 @@ from sqlalchemy.types import TypeEngine
 
 from common import failpoints
 from common.errors import Misconfigured
-from common.postgresql import connect_args
+from common.postgresql import connect_args, refuse_closed
 from common.signals import Signal
 from common.sqlite_dialect import Reader, open_at_once
 from common.sqlite_writer import Writer
@@ -198,8 +198,9 @@ def _with_driver(url: str) -> str:
 def _engine(url: str, *, read_only: bool) -> AsyncEngine:
     if not url.startswith("sqlite"):
         engine = create_async_engine(
-            url, pool_size=POOL, max_overflow=0, pool_pre_ping=True, connect_args=connect_args()
+            url, pool_size=POOL, max_overflow=0, connect_args=connect_args()
         )
+        event.listen(engine.sync_engine, "checkout", refuse_closed)
         event.listen(engine.sync_engine, "after_cursor_execute", _count_rows)
         return engine
     path = make_url(url).database

@@ -87,3 +87,29 @@ def _assert_watched(session: Any) -> None:
         return
     with socket.fromfd(shown.fileno(), shown.family, shown.type) as same:
         assert same.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+
+
+async def test_connections_that_the_server_closed_while_they_waited_are_passed_over(
+    db: Database,
+) -> None:
+    """INVARIANT: after a restart of the server the first request is answered, not refused."""
+    await _use_some(db)
+    async with db.begin() as tx:
+        gone = await tx.scalars(text(f"SELECT pg_terminate_backend(pid, 5000) FROM {OTHERS}"))
+        assert set(gone) == {True}
+    assert await _use_some(db) == [1, 1, 1]
+
+
+OTHERS = "pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+
+async def _use_some(db: Database) -> list[int]:
+    """Have several transactions open at once, so that each has a connection of its own."""
+    together = asyncio.Barrier(3)
+
+    async def use() -> int:
+        async with db.begin() as tx:
+            await together.wait()
+            return int((await tx.execute(text("SELECT 1"))).scalar_one())
+
+    return list(await asyncio.gather(*(use() for _ in range(3))))
