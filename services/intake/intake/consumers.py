@@ -1,6 +1,6 @@
 """Which events of other services intake reads, and the handler of each."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,16 +8,16 @@ from common.database import Transaction
 from common.events import emr
 from common.events.envelope import Event
 from common.events.notification import DeliveryFailed, NoticeDelivered
-from common.verdicts import Handler, Handlers
+from common.verdicts import Handler, Handlers, Heard, Together
 from intake.handlers import follow, papers, patients, requests, results, statuses
 from intake.handlers.desk import Desk
 
 TOPICS = ("emr.events", "notification.events")
 
 Verb = Callable[[Transaction, Desk, Any, datetime], Awaitable[None]]
+VerbOfMany = Callable[[Transaction, Desk, Sequence[Heard[Any]], datetime], Awaitable[None]]
 
 VERBS: Mapping[type[Event], Verb] = {
-    emr.ReferralSubmitted: requests.take_submission,
     emr.CancellationSubmitted: requests.take_cancellation,
     emr.ReviewRequested: requests.take_review,
     emr.DocumentPart: papers.keep_part,
@@ -32,10 +32,16 @@ VERBS: Mapping[type[Event], Verb] = {
     **dict.fromkeys(follow.PROMISE_STATES, follow.follow_promise),
 }
 
+VERBS_OF_MANY: Mapping[type[Event], VerbOfMany] = {
+    emr.ReferralSubmitted: requests.take_submissions,
+}
+"""What comes thousandfold, and is taken together."""
+
 
 def handlers(desk: Desk) -> Handlers:
     """Return the handler of each event that matters here, at this desk."""
-    return {event: _at(desk, verb) for event, verb in VERBS.items()}
+    one_by_one = {event: _at(desk, verb) for event, verb in VERBS.items()}
+    return one_by_one | {event: _all_at(desk, verb) for event, verb in VERBS_OF_MANY.items()}
 
 
 def _at(desk: Desk, verb: Verb) -> Handler:
@@ -43,3 +49,10 @@ def _at(desk: Desk, verb: Verb) -> Handler:
         await verb(tx, desk, event, now)
 
     return handle
+
+
+def _all_at(desk: Desk, verb: VerbOfMany) -> Handler:
+    async def handle(tx: Transaction, heard: Sequence[Heard[Any]], now: datetime) -> None:
+        await verb(tx, desk, heard, now)
+
+    return Together(handle)

@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from itertools import compress
 from uuid import UUID
 
 from common import tracing
@@ -85,20 +86,42 @@ async def take_in(
 ) -> list[Newcomer | None]:
     """Write the orders that are plainly new; None stands for one that must be looked at alone.
 
-    Plainly new: neither an open (or active) referral nor an order before it here has its number, or its
-    patient with its drug. The caller has locked the clinics, and says whom to address at each.
+    The caller has locked the clinics, and says whom to address at each.
+    """
+    new = await plainly_new(tx, orders)
+    arrived = await take_all(tx, sealer, list(compress(orders, new)), contacts, now=now)
+    rest = iter(arrived)
+    return [next(rest) if is_new else None for is_new in new]
+
+
+async def plainly_new(tx: Transaction, orders: Sequence[Order]) -> list[bool]:
+    """Return which orders are new beyond doubt, whatever becomes of the others.
+
+    Neither an open (or active) referral nor an order before it here has its number, or its patient
+    with its drug. The caller has locked the clinics.
     """
     numbers = {number for order in orders for number in order.numbers}
     patients = {order.patient for order in orders if order.patient}
     taken = await external_ids.taken(tx, numbers)
     served = await referrals.patients_served(tx, patients)
-    new = list(_plainly_new(orders, taken, served))
-    free = iter(await free_ids(tx, sum(new)))
+    return list(_plainly_new(orders, taken, served))
+
+
+async def take_all(
+    tx: Transaction,
+    sealer: Sealer,
+    orders: Sequence[Order],
+    contacts: Mapping[str, Contact | None],
+    *,
+    now: datetime,
+) -> list[Newcomer]:
+    """Write orders that are plainly new."""
+    ids = await free_ids(tx, len(orders))
     arrived = [
-        _in_its_trace(order, next(free), contacts[order.clinic_id], now) if is_new else None
-        for order, is_new in zip(orders, new, strict=True)
+        _in_its_trace(order, identifier, contacts[order.clinic_id], now)
+        for order, identifier in zip(orders, ids, strict=True)
     ]
-    await keep_all(tx, sealer, [one for one in arrived if one], now=now)
+    await keep_all(tx, sealer, arrived, now=now)
     return arrived
 
 

@@ -10,10 +10,11 @@ from pydantic import BaseModel
 from common.database import Transaction
 from common.errors import SetAside
 from common.events.emr import EmrEvent, Interpreted
+from common.sealing import Sealer
 from intake.domain.information import Door
 from intake.handlers import record
 from intake.handlers.desk import Desk
-from intake.store import reviews, submissions
+from intake.store import reviews, submissions, timeline
 from intake.store.text import plain
 
 Person = TypeVar("Person", bound=BaseModel)
@@ -37,18 +38,25 @@ def door_of(message_type: str) -> Door:
 
 async def first(tx: Transaction, desk: Desk, event: Interpreted, *, now: datetime) -> Desk | None:
     """Return the desk with the sender at it; None when the message was handled before."""
-    if not await submissions.first_sight(
-        tx, door_of(event.message_type), event.message_id, now=now
-    ):
-        return None
-    return await again(tx, desk, event.sender, event.message_id, now=now)
+    return (await first_of(tx, desk, [event], now=now)).get(event.message_id)
+
+
+async def first_of(
+    tx: Transaction, desk: Desk, events: Sequence[Interpreted], *, now: datetime
+) -> dict[UUID, Desk]:
+    """Return the desk with the sender at it, by message, for those that were not handled before."""
+    senders = {event.message_id: event.sender for event in events}
+    doors = dict.fromkeys((door_of(event.message_type), event.message_id) for event in events)
+    new = await submissions.first_sight(tx, list(doors), now=now)
+    await reviews.supersede(tx, new, UNKNOWN_SENDER, by="emr-bridge", now=now)
+    return {one: desk.of(actor(senders[one]), one) for one in new}
 
 
 async def again(
     tx: Transaction, desk: Desk, sender: str, message_id: UUID, *, now: datetime
 ) -> Desk:
     """Close the review that asked who sent the message; return the desk with the sender at it."""
-    await reviews.supersede(tx, message_id, UNKNOWN_SENDER, by="emr-bridge", now=now)
+    await reviews.supersede(tx, [message_id], UNKNOWN_SENDER, by="emr-bridge", now=now)
     return desk.of(actor(sender), message_id)
 
 
@@ -61,10 +69,19 @@ def opened(desk: Desk, event: EmrEvent, model: type[Person]) -> Person:
 
 
 async def note_read(
-    tx: Transaction, desk: Desk, referral_id: UUID, event: Interpreted, *, now: datetime
+    tx: Transaction,
+    sealer: Sealer,
+    read: Sequence[tuple[Desk, UUID, Interpreted]],
+    *,
+    now: datetime,
 ) -> None:
-    """Note in the timeline where a message had its values."""
-    await record.note(tx, desk, referral_id, READ, facts=told(event), now=now)
+    """Note in the timelines of referrals where messages, whose senders are at the desk, had their values."""
+    entries = [
+        (referral_id, record.noted(desk, READ, facts=told(event), now=now))
+        for desk, referral_id, event in read
+        if event.places
+    ]
+    await timeline.append_all(tx, sealer, entries)
 
 
 def told(event: Interpreted, pointers: Sequence[str] | None = None) -> dict[str, Any]:

@@ -179,7 +179,15 @@ async def note(
     now: datetime,
 ) -> None:
     """Add to the timeline what changes nothing; `said` is people's words and kept sealed."""
-    entry = timeline.Entry(
+    entry = noted(desk, what, facts=facts, said=said, now=now)
+    await timeline.append(tx, desk.sealer, referral_id, entry)
+
+
+def noted(
+    desk: Desk, what: str, *, facts: Mapping[str, Any], said: str | None = None, now: datetime
+) -> timeline.Entry:
+    """Return the entry of what changes nothing."""
+    return timeline.Entry(
         occurred_at=now,
         recorded_at=now,
         actor=desk.actor,
@@ -188,7 +196,6 @@ async def note(
         facts=dict(facts),
         note=said,
     )
-    await timeline.append(tx, desk.sealer, referral_id, entry)
 
 
 async def _keep_parts(

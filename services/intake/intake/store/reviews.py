@@ -1,11 +1,12 @@
 """What a person must look at; a submission that could not be placed is kept with it, sealed."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, bindparam, insert, select, update
 
 from common import tracing
 from common.database import Transaction
@@ -87,13 +88,21 @@ async def get(tx: Transaction, sealer: Sealer, review_id: UUID) -> Review:
     return _review(sealer, row)
 
 
+SUPERSEDE = (
+    update(table)
+    .where(table.c.message_id.in_(bindparam("messages", expanding=True)))
+    .where(table.c.reason == bindparam("because"), table.c.resolved_at.is_(None))
+    .values(resolution="superseded", resolved_at=bindparam("at"), resolved_by=bindparam("by"))
+)
+
+
 async def supersede(
-    tx: Transaction, message_id: UUID, reason: str, *, by: str, now: datetime
+    tx: Transaction, message_ids: Collection[UUID], reason: str, *, by: str, now: datetime
 ) -> None:
-    """Resolve the open reviews of a message for that reason: it was read after all."""
-    mine = (table.c.message_id == message_id) & (table.c.reason == reason)
-    row = {"resolved_at": now, "resolved_by": by, "resolution": "superseded"}
-    await tx.execute(update(table).where(mine, table.c.resolved_at.is_(None)).values(row))
+    """Resolve the open reviews of messages for that reason: they were read after all."""
+    if message_ids:
+        facts = {"messages": list(message_ids), "because": reason, "at": now, "by": by}
+        await tx.execute(SUPERSEDE, facts)
 
 
 async def page(

@@ -1,5 +1,6 @@
 """Which messages were taken as submissions already: a message is taken once."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -7,8 +8,10 @@ from common.database import Transaction, insert_new
 from intake.store.tables import submissions as table
 
 
-async def first_sight(tx: Transaction, door: str, message_id: UUID, *, now: datetime) -> bool:
-    """Note a message; return whether it was not noted before."""
-    row = {"door": door, "message_id": message_id, "received_at": now}
-    result = await tx.execute(insert_new(tx, table).values(row))
-    return result.rowcount == 1
+async def first_sight(
+    tx: Transaction, messages: Collection[tuple[str, UUID]], *, now: datetime
+) -> set[UUID]:
+    """Note messages (door, id); return those that were not noted before."""
+    rows = [{"door": door, "message_id": one, "received_at": now} for door, one in messages]
+    noted = await tx.execute(insert_new(tx, table).returning(table.c.message_id), rows)
+    return set(noted.scalars())
