@@ -19,6 +19,11 @@ from emr_bridge.store.arrivals import arrivals_of
 from emr_bridge.store.tables import messages as table
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request):
+    return request.param
+
+
 @pytest.fixture
 async def arrivals(runtime):
     made = arrivals_of(runtime.db)
@@ -36,8 +41,10 @@ async def prepared(runtime, *raws):
 
 async def test_what_is_added_reads_like_what_sqlalchemy_writes(runtime, arrivals):
     await with_link(runtime)
-    rows, revision = await prepared(runtime, referral("M-1"), referral("M-2"), b"hello")
-    assert await arrivals.add(rows[:1] + rows[2:], revision=revision) == set()
+    told = (referral("M-1"), referral("M-2"), b"hello", referral("M-3"))
+    rows, revision = await prepared(runtime, *told)
+    assert await arrivals.add([rows[0], rows[2]], revision=revision) == set()
+    assert await arrivals.add(rows[3:], revision=revision) == set()
     async with runtime.db.begin() as tx:
         assert await messages.add_all(tx, rows[1:2]) == {rows[1].id}
     kept = {row["id"]: row for row in await rows_of(runtime, table)}
@@ -51,16 +58,18 @@ async def test_a_key_that_is_there_is_left_to_the_whole_way(runtime, arrivals):
     (first,), revision = await prepared(runtime, referral())
     assert await arrivals.add([first], revision=revision) == set()
     again, _ = await prepared(runtime, referral(), referral("M-2"), referral("M-2"))
+    assert await arrivals.add(again[:1], revision=revision) == {again[0].id}
     assert await arrivals.add(again, revision=revision) == {again[0].id, again[2].id}
     assert {row["id"] for row in await rows_of(runtime, table)} == {first.id, again[1].id}
 
 
 async def test_nothing_is_added_by_links_that_are_no_longer_so(runtime, arrivals):
     """INVARIANT: what was decided by old links is decided again; adding it all the same breaks this."""
-    rows, revision = await prepared(runtime, referral())
+    rows, revision = await prepared(runtime, referral(), referral("M-2"))
     await with_link(runtime)
-    assert await arrivals.add(rows, revision=revision) == {rows[0].id}
-    assert await arrivals.add(rows, revision=None) == {rows[0].id}
+    for some in (rows, rows[:1]):
+        assert await arrivals.add(some, revision=revision) == {row.id for row in some}
+        assert await arrivals.add(some, revision=None) == {row.id for row in some}
     assert await rows_of(runtime, table) == []
 
 
