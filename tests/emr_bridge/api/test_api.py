@@ -37,7 +37,7 @@ async def test_messages_are_searched_by_their_marks_newest_first(runtime, client
     await interpret_next(runtime)
     listed = (await client.get("/v1/messages")).json()
     assert [item["control_id"] for item in listed["items"]] == ["", "M-2", "M-1"]
-    assert listed["next_cursor"] is None
+    assert listed["next"] is None
 
     async def found(**params):
         answer = await client.get("/v1/messages", params=params)
@@ -58,7 +58,7 @@ async def test_pages_follow_each_other_without_gap_or_repeat(runtime, client):
         params = {"limit": 2} | ({"cursor": cursor} if cursor else {})
         page = (await client.get("/v1/messages", params=params)).json()
         seen += [item["control_id"] for item in page["items"]]
-        cursor = page["next_cursor"]
+        cursor = page["next"]
         if cursor is None:
             break
     assert seen == ["M-4", "M-3", "M-2", "M-1", "M-0"]

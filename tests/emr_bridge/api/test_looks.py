@@ -151,7 +151,7 @@ async def test_a_sheet_is_masked_unless_a_reason_is_given_and_each_look_is_noted
     ]
     audit = (await client.get("/v1/audit", params={"subject": f"message:{row['id']}"})).json()
     assert [entry["reason"] for entry in audit["items"]] == [WHY["X-Reason"], None]
-    assert audit["next_cursor"] is None
+    assert audit["next"] is None
 
 
 async def test_with_a_second_token_only_who_has_it_sees_patient_data(runtime):
@@ -181,6 +181,6 @@ async def test_the_audit_is_read_in_pages(runtime, client):
         await client.get(f"/v1/messages/{row['id']}/segments", headers=headers)
     first = (await client.get("/v1/audit", params={"limit": 2})).json()
     assert [entry["actor"] for entry in first["items"]] == ["ann", "bob"]
-    rest = {"cursor": first["next_cursor"]}
+    rest = {"cursor": first["next"]}
     assert len((await client.get("/v1/audit", params=rest)).json()["items"]) == 1
     assert len((await client.get("/v1/audit", params={"actor": "ann"})).json()["items"]) == 2

@@ -248,8 +248,8 @@ async def test_an_older_message_says_when_a_newer_one_has_overtaken_it(
     assert item["overtaken"] is True
     listed = (await client.get("/v1/outbound", params={"limit": 1})).json()
     assert listed["items"][0]["state"] == "delivered"
-    assert listed["next_cursor"] == listed["items"][0]["id"]
-    older = await client.get("/v1/outbound", params={"cursor": listed["next_cursor"]})
+    assert listed["next"] == listed["items"][0]["id"]
+    older = await client.get("/v1/outbound", params={"cursor": listed["next"]})
     assert [one["id"] for one in older.json()["items"]] == [parked["id"]]
     by = {"control_id": parked["control_id"], "link_id": parked["link_id"], "clinic_id": CLINIC}
     for name, value in (by | {"referral_id": parked["referral_id"]}).items():

@@ -87,7 +87,7 @@ class Api:
             size = min(LARGEST_PAGE, limit - len(found))
             page = self.get(path, {**params, "limit": size, "cursor": cursor})
             found += page["items"]
-            cursor = _cursor(page.get("next") or page.get("next_cursor"))
+            cursor = _cursor(page.get("next"))
             if cursor is None:
                 break
         return found

@@ -20,7 +20,7 @@ class Entries(BaseModel):
     """A page of entries, newest first."""
 
     items: list[AuditEntry]
-    next_cursor: UUID | None = Field(description="Pass as `cursor` for the next page")
+    next: UUID | None = Field(description="Pass as `cursor` for the next page")
 
 
 @router.get("", summary="Read who looked at messages, or changed them by hand")
@@ -38,4 +38,4 @@ async def list_entries(
         tx, subject=subject, actor=actor, before=cursor, limit=limit + 1, sealer=runtime.sealer
     )
     items = [AuditEntry.model_validate(row) for row in rows[:limit]]
-    return Entries(items=items, next_cursor=items[-1].id if len(rows) > limit else None)
+    return Entries(items=items, next=items[-1].id if len(rows) > limit else None)

@@ -154,4 +154,4 @@ async def read_raw(
 async def _page(tx: Read | Tx, wanted: Wanted, cursor: UUID | None, limit: int) -> Messages:
     rows = await search.page(tx, wanted, before=cursor, limit=limit + 1)
     items = [MessageOut.model_validate(row) for row in rows[:limit]]
-    return Messages(items=items, next_cursor=items[-1].id if len(rows) > limit else None)
+    return Messages(items=items, next=items[-1].id if len(rows) > limit else None)

@@ -54,7 +54,7 @@ class Messages(BaseModel):
     """A page of messages, newest first."""
 
     items: list[MessageOut]
-    next_cursor: UUID | None = Field(description="Pass as `cursor` for the next page")
+    next: UUID | None = Field(description="Pass as `cursor` for the next page")
 
 
 class Filters(BaseModel):

@@ -51,7 +51,7 @@ async def list_outbound(  # noqa: PLR0913 - one parameter per filter
     rows = await sent.page(tx, asked, before=cursor, limit=limit + 1)
     items = [OutboundOut.model_validate(row) for row in rows[:limit]]
     more = items[-1].id if len(rows) > limit else None
-    return OutboundMessages(items=items, next_cursor=more)
+    return OutboundMessages(items=items, next=more)
 
 
 @router.get("/{outbound_id}", summary="Read a message's attempts, and why it is parked")

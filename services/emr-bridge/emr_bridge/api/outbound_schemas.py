@@ -87,4 +87,4 @@ class OutboundMessages(BaseModel):
     """A page of messages, newest first."""
 
     items: list[OutboundOut]
-    next_cursor: UUID | None = Field(description="Pass as `cursor` for the next page")
+    next: UUID | None = Field(description="Pass as `cursor` for the next page")
