@@ -47,19 +47,17 @@ class Value:
     def components(self) -> list[str]:
         """The components as written."""
         if self._components is None:
-            self._components = _cut(self.raw, self.separators.component)
+            self._components = self.raw.split(self.separators.component, MOST_PARTS)
         return self._components
 
     def component(self, number: int, subcomponent: int = 1) -> str | None:
         """Return the text of a component (counted from 1); None when empty or null."""
-        if not self.raw:
-            return None
         components = self._components or self.components
         raw = components[number - 1] if number <= len(components) else ""
-        if subcomponent > 1 or self.separators.subcomponent in raw:
+        if raw and (subcomponent > 1 or self.separators.subcomponent in raw):
             parts = _cut(raw, self.separators.subcomponent)
             raw = parts[subcomponent - 1] if subcomponent <= len(parts) else ""
-        return None if not raw or raw == NULL else self._plain(raw)
+        return self._plain(raw) if raw and raw != NULL else None
 
     def text(self) -> str | None:
         """Return the whole repetition as text, its separators left in; None when empty or null."""
@@ -69,6 +67,10 @@ class Value:
         if self.separators.escape in raw:
             raw = self.separators.unescape(raw, self.charset)
         return raw.strip() or None
+
+
+NOTHING = Value("", Separators(), "utf-8")
+"""What stands in a field that is empty or not there."""
 
 
 @dataclass(slots=True)
@@ -103,11 +105,13 @@ class Segment:
 
     def field(self, number: int) -> str:
         """Return a field as written; empty when it is not there. MSH-1 is the separator itself."""
-        fields = self.fields
+        fields = self._fields or self.fields
         return fields[number] if 0 <= number < len(fields) else ""
 
     def values(self, number: int) -> Sequence[Value]:
         """Return the repetitions of a field that hold anything."""
+        if not self.raw:
+            return ()
         if self._values is None:
             self._values = {}
         known = self._values.get(number)
@@ -156,7 +160,7 @@ class Segment:
     def value(self, number: int) -> Value:
         """Return the first repetition of a field, an empty one when there is none."""
         values = self.values(number)
-        return values[0] if values else Value("", self.separators, self.charset)
+        return values[0] if values else NOTHING
 
     def text(self, number: int, component: int = 1) -> str | None:
         """Return one component of a field's first repetition; None when empty or null."""
