@@ -111,7 +111,7 @@ async def test_an_event_kept_while_its_clinic_was_being_learned_is_told_by_the_c
     await desk.know()
     event = referral_event(referral.ReferralReceived, desk.runtime.sealer)
     async with desk.runtime.db.begin() as tx:
-        await early.keep(tx, event, now=desk.clock())
+        await early.keep(tx, event, None, now=desk.clock())
 
     assert await desk.look_at_clock()
     assert not await desk.look_at_clock()

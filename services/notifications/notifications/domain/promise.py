@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from common.events.clinic import PromiseKind, PromiseTerm
@@ -59,10 +59,10 @@ def term_of(clinic: Clinic, kind: PromiseKind) -> PromiseTerm:
 
 
 def deadline(clinic: Clinic, kind: PromiseKind, started_at: datetime) -> Deadline:
-    """Return the clock of a promise of this kind that began at `started_at`."""
+    """Return the clock, in UTC, of a promise of this kind that began at `started_at`."""
     term = term_of(clinic, kind)
     return Deadline(
-        started_at=started_at,
+        started_at=started_at.astimezone(UTC),
         at_risk_at=calendar.due(started_at, term, clinic, share=AT_RISK_SHARE),
         due_at=calendar.due(started_at, term, clinic),
     )

@@ -18,7 +18,7 @@ from notifications.domain.telling import PENDING
 from notifications.handlers import route
 from notifications.handlers.means import Means
 from notifications.handlers.owe import fail_to_keep
-from notifications.handlers.tell import Saying, say, supersede_pending
+from notifications.handlers.tell import Saying, say_all, supersede_pending
 from notifications.store import clinics, deliveries, heartbeats, notices, promises
 
 log = structlog.get_logger()
@@ -86,8 +86,9 @@ async def say_still_pending(
         span.link(beat["traceparent"])
         clinic = await clinics.get(tx, event.clinic_id, sealer=means.sealer, hold=True)
         owed, since = PromiseKind.PRIOR_AUTHORIZATION_STATUS, beat["started_at"]
-        saying = Saying(PENDING, event, _beat_key(prior_authorization_id, since), owed, since)
-        if notice := await say(tx, saying, clinic, means=means, now=now):
+        key = _beat_key(prior_authorization_id, since)
+        saying = Saying(PENDING, event, key, owed, since, clinic, tracing.current())
+        for _, notice in await say_all(tx, [saying], means=means, now=now):
             await supersede_pending(tx, notice, prior_authorization_id, now=now)
         await heartbeats.start(tx, event, next_beat(clinic, now))
 

@@ -1,5 +1,6 @@
 """Give a promise, and decide what becomes of it: kept, at risk, broken."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
@@ -7,11 +8,8 @@ from sqlalchemy import RowMapping
 
 from common import metrics, outbox
 from common.database import Transaction
-from common.events.clinic import PromiseKind
 from common.events.notification import PromiseBroken, Promised, PromiseKept
-from common.ids import new_id
 from notifications.domain import promise
-from notifications.domain.clinic import Clinic
 from notifications.domain.promise import PromiseState
 from notifications.store import promises, tasks
 from notifications.store.promises import NewPromise
@@ -20,19 +18,12 @@ from notifications.store.tasks import TaskKind
 log = structlog.get_logger()
 
 
-async def owe(
-    tx: Transaction,
-    notice: RowMapping,
-    kind: PromiseKind,
-    clinic: Clinic,
-    *,
-    started_at: datetime,
-    now: datetime,
-) -> None:
-    """Promise the clinic a notice; the clock began at `started_at`."""
-    new = NewPromise(new_id(), kind, promise.deadline(clinic, kind, started_at))
-    row = await promises.add(tx, new, notice=notice)
-    await outbox.append(tx, Promised.model_validate(promises.facts(row, now)), now=now)
+async def owe_all(tx: Transaction, new: Sequence[NewPromise], *, now: datetime) -> None:
+    """Promise clinics notices, and tell of it in the trace of each notice."""
+    rows = await promises.add_all(tx, new)
+    told = [Promised.model_validate(promises.facts(row, now)) for row in rows]
+    traces = [one.notice["traceparent"] for one in new]
+    await outbox.append_all(tx, told, traces=traces, now=now)
 
 
 async def settle(tx: Transaction, notice: RowMapping, *, at: datetime, now: datetime) -> None:

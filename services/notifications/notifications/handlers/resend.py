@@ -13,7 +13,7 @@ from notifications.domain.delivery import LIVE, DeliveryState
 from notifications.domain.routing import destination, may_leave
 from notifications.handlers.means import Means
 from notifications.store import clinics, deliveries, notices
-from notifications.store.deliveries import Request
+from notifications.store.deliveries import NewDelivery, Request
 
 log = structlog.get_logger()
 
@@ -40,10 +40,11 @@ async def resend(
     await _refuse_if_impossible(tx, row, means=means)
     series = await deliveries.last_series(tx, notice["id"]) + 1
     queued, channel = DeliveryState.QUEUED, row["channel"]
-    new = await deliveries.add(tx, notice, channel, state=queued, series=series, now=now)
-    await deliveries.note_request(tx, new["id"], request, sealer=means.sealer)
-    log.info("resend_requested", delivery_id=str(new["id"]), channel=channel, actor=request.by)
-    return await deliveries.get(tx, new["id"])
+    new = NewDelivery(notice, channel, queued, series, tracing.current())
+    await deliveries.add_all(tx, [new], now=now)
+    await deliveries.note_request(tx, new.id, request, sealer=means.sealer)
+    log.info("resend_requested", delivery_id=str(new.id), channel=channel, actor=request.by)
+    return await deliveries.get(tx, new.id)
 
 
 async def _refuse_if_pointless(tx: Transaction, notice: RowMapping, *, confirm_again: bool) -> None:

@@ -1,5 +1,6 @@
 """Choose the next channel of a notice and begin a delivery by it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
@@ -13,9 +14,14 @@ from notifications.domain.delivery import LIVE, DeliveryState
 from notifications.domain.routing import Configured, may_leave, next_channel
 from notifications.handlers.means import Means
 from notifications.store import clinics, deliveries, notices, tasks
+from notifications.store.deliveries import NewDelivery
+from notifications.store.notices import Notice
 from notifications.store.tasks import TaskKind
 
 log = structlog.get_logger()
+
+FIRST = 1
+"""The number of a notice's first series of channels."""
 
 
 async def begin_next(
@@ -34,11 +40,40 @@ async def begin_next(
     used = await deliveries.channels_used(tx, notice["id"], series)
     channel = next_channel(clinic, configured, used=used)
     if channel is not None:
-        state = DeliveryState.QUEUED if may_leave(clinic) else DeliveryState.HELD
-        await deliveries.add(tx, notice, channel, state=state, series=series, now=now)
-        if state is DeliveryState.HELD:
-            await ask_for_baa(tx, clinic.id, now=now)
+        await _begin(tx, [_planned(notice, clinic, channel, series, tracing.current())], now=now)
     return channel
+
+
+async def begin_first(
+    tx: Transaction,
+    told: Sequence[tuple[Notice, Clinic]],
+    configured: Configured,
+    *,
+    now: datetime,
+) -> None:
+    """Begin new notices, each by the first usable channel of its clinic; where there is none a person is asked."""
+    planned: list[NewDelivery] = []
+    for notice, clinic in told:
+        channel = next_channel(clinic, configured)
+        if channel is None:
+            await ask_a_person(tx, TaskKind.NO_ELIGIBLE_CHANNEL, notice, now=now)
+        else:
+            planned.append(_planned(notice, clinic, channel, FIRST, notice["traceparent"]))
+    await _begin(tx, planned, now=now)
+
+
+def _planned(
+    notice: Notice, clinic: Clinic, channel: ChannelName, series: int, traceparent: str | None
+) -> NewDelivery:
+    state = DeliveryState.QUEUED if may_leave(clinic) else DeliveryState.HELD
+    return NewDelivery(notice, channel, state, series, traceparent)
+
+
+async def _begin(tx: Transaction, planned: Sequence[NewDelivery], *, now: datetime) -> None:
+    await deliveries.add_all(tx, planned, now=now)
+    held = (one.notice["clinic_id"] for one in planned if one.state is DeliveryState.HELD)
+    for clinic_id in sorted(set(held)):
+        await ask_for_baa(tx, clinic_id, now=now)
 
 
 async def ask_for_baa(tx: Transaction, clinic_id: str, *, now: datetime) -> None:
@@ -47,9 +82,7 @@ async def ask_for_baa(tx: Transaction, clinic_id: str, *, now: datetime) -> None
         log.warning("deliveries_held", clinic_id=clinic_id, reason="no_baa")
 
 
-async def ask_a_person(
-    tx: Transaction, kind: TaskKind, notice: RowMapping, *, now: datetime
-) -> None:
+async def ask_a_person(tx: Transaction, kind: TaskKind, notice: Notice, *, now: datetime) -> None:
     """Ask a person to tell the clinic, because no channel is left."""
     about = {"clinic_id": notice["clinic_id"], "referral_id": notice["referral_id"]}
     key = str(notice["id"])

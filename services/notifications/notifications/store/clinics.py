@@ -1,9 +1,11 @@
 """The service's own copy of each clinic, with people and secrets sealed at rest."""
 
+from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import BindParameter, Row, bindparam, delete, select, update
 
 from common.database import Transaction, insert_new
 from common.errors import NotFound
@@ -12,6 +14,16 @@ from common.events.people import ClinicCard
 from common.sealing import Sealer
 from notifications.domain.clinic import Clinic
 from notifications.store.tables import clinics, quarantined_numbers, webhook_endpoints
+
+_THESE: BindParameter[Sequence[str]] = bindparam("ids", expanding=True)
+KNOWN = select(clinics).where(clinics.c.id.in_(_THESE)).order_by(clinics.c.id)
+HELD = KNOWN.with_for_update(read=True)
+QUARANTINED = select(quarantined_numbers.c.clinic_id, quarantined_numbers.c.number).where(
+    quarantined_numbers.c.clinic_id.in_(_THESE)
+)
+DISABLED = select(webhook_endpoints.c.clinic_id, webhook_endpoints.c.url).where(
+    webhook_endpoints.c.clinic_id.in_(_THESE), webhook_endpoints.c.disabled_at.is_not(None)
+)
 
 
 def _context(clinic_id: str) -> str:
@@ -37,18 +49,23 @@ async def save(tx: Transaction, event: ClinicChanged, *, sealer: Sealer, now: da
 async def find(
     tx: Transaction, clinic_id: str, *, sealer: Sealer, hold: bool = False
 ) -> Clinic | None:
-    """Return a clinic as it is known now, or None; `hold`: no change commits before we do.
+    """Return a clinic as `find_all` does, or None."""
+    return (await find_all(tx, [clinic_id], sealer=sealer, hold=hold)).get(clinic_id)
 
-    Who decides by the BAA holds it: a delivery held back in the moment in which the BAA arrives
+
+async def find_all(
+    tx: Transaction, clinic_ids: Collection[str], *, sealer: Sealer, hold: bool = False
+) -> dict[str, Clinic]:
+    """Return by id the clinics that are known now; `hold`: no change commits before we do.
+
+    Who decides by the BAA holds them: a delivery held back in the moment in which the BAA arrives
     would be released by nobody.
     """
-    query = select(clinics).where(clinics.c.id == clinic_id)
-    row = (await tx.execute(query.with_for_update(read=True) if hold else query)).one_or_none()
-    if row is None:
-        return None
-    facts = ClinicChanged.model_validate(row.facts)
-    card = ClinicCard.model_validate_json(sealer.unseal_bytes(row.card, _context(clinic_id)))
-    return _clinic(facts, card, await _standing(tx, facts))
+    of_these = {"ids": list(clinic_ids)}
+    rows = (await tx.execute(HELD if hold else KNOWN, of_these)).all()
+    numbers = {(*row,) for row in await tx.execute(QUARANTINED, of_these)} if rows else set()
+    gone = {(*row,) for row in await tx.execute(DISABLED, of_these)} if rows else set()
+    return {row.id: _clinic(row, numbers, gone, sealer=sealer) for row in rows}
 
 
 async def get(tx: Transaction, clinic_id: str, *, sealer: Sealer, hold: bool = False) -> Clinic:
@@ -59,21 +76,15 @@ async def get(tx: Transaction, clinic_id: str, *, sealer: Sealer, hold: bool = F
     return clinic
 
 
-async def _standing(tx: Transaction, facts: ClinicChanged) -> dict[str, Any]:
-    numbers = select(quarantined_numbers.c.number).where(
-        quarantined_numbers.c.clinic_id == facts.clinic_id
-    )
-    disabled = select(webhook_endpoints.c.disabled_at).where(
-        webhook_endpoints.c.clinic_id == facts.clinic_id,
-        webhook_endpoints.c.url == facts.webhook_url,
-    )
-    return {
-        "quarantined_numbers": frozenset((await tx.execute(numbers)).scalars()),
-        "webhook_disabled": await tx.scalar(disabled) is not None,
-    }
-
-
-def _clinic(facts: ClinicChanged, card: ClinicCard, standing: dict[str, Any]) -> Clinic:
+def _clinic(
+    row: Row[Any],
+    quarantined: AbstractSet[tuple[str, ...]],
+    disabled: AbstractSet[tuple[str, ...]],
+    *,
+    sealer: Sealer,
+) -> Clinic:
+    facts = ClinicChanged.model_validate(row.facts)
+    card = ClinicCard.model_validate_json(sealer.unseal_bytes(row.card, _context(row.id)))
     return Clinic(
         id=facts.clinic_id,
         version=facts.version,
@@ -88,7 +99,8 @@ def _clinic(facts: ClinicChanged, card: ClinicCard, standing: dict[str, Any]) ->
         hl7_links=facts.hl7_links,
         promises=dict(facts.promises),
         baa_signed_on=facts.baa_signed_on,
-        **standing,
+        quarantined_numbers=frozenset(n for whose, n in quarantined if whose == row.id),
+        webhook_disabled=(row.id, facts.webhook_url) in disabled,
     )
 
 

@@ -1,20 +1,21 @@
 """Deliveries: rows that workers claim, and the one conditional write by which each moves."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, RowMapping, exists, func, insert, or_, select, update
 
-from common import claims, tracing
+from common import claims
 from common.database import Transaction
 from common.errors import NotFound
 from common.events.notification import ChannelName
 from common.ids import new_id
 from common.sealing import Sealer
 from notifications.domain.delivery import LIVE, DeliveryState, sources
+from notifications.store.notices import Notice
 from notifications.store.tables import clinics, deliveries, notices
 
 _S = DeliveryState
@@ -34,30 +35,37 @@ class Request:
     reason: str
 
 
-async def add(
-    tx: Transaction,
-    notice: RowMapping,
-    channel: ChannelName,
-    *,
-    state: DeliveryState,
-    series: int,
-    now: datetime,
-) -> RowMapping:
-    """Write a delivery that has not begun; return its row."""
-    row = {
-        "id": new_id(),
-        "notice_id": notice["id"],
-        "referral_id": notice["referral_id"],
-        "clinic_id": notice["clinic_id"],
-        "channel": channel,
-        "series": series,
-        "state": state,
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A delivery about to be written, in the trace in which it shall be made."""
+
+    notice: Notice
+    channel: ChannelName
+    state: DeliveryState
+    series: int
+    traceparent: str | None
+    id: UUID = field(default_factory=new_id)
+
+
+async def add_all(tx: Transaction, new: Sequence[NewDelivery], *, now: datetime) -> None:
+    """Write deliveries that have not begun."""
+    if new:
+        await tx.execute(insert(deliveries), [_row(one, now) for one in new])
+
+
+def _row(new: NewDelivery, now: datetime) -> dict[str, Any]:
+    return {
+        "id": new.id,
+        "notice_id": new.notice["id"],
+        "referral_id": new.notice["referral_id"],
+        "clinic_id": new.notice["clinic_id"],
+        "channel": new.channel,
+        "series": new.series,
+        "state": new.state,
         "next_attempt_at": now,
         "created_at": now,
-        "traceparent": tracing.current(),
+        "traceparent": new.traceparent,
     }
-    added = await tx.execute(insert(deliveries).values(row).returning(*deliveries.c))
-    return added.mappings().one()
 
 
 def _reason_context(delivery_id: UUID) -> str:

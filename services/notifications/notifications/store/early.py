@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import delete, exists, insert, select
 
-from common import tracing
 from common.database import Transaction
 from common.events import registry
 from common.events.referral import ReferralEvent
@@ -14,15 +13,17 @@ from common.ids import new_id
 from notifications.store.tables import clinics, early_events
 
 
-async def keep(tx: Transaction, event: ReferralEvent, *, now: datetime) -> None:
-    """Keep an event until its clinic is known."""
+async def keep(
+    tx: Transaction, event: ReferralEvent, traceparent: str | None, *, now: datetime
+) -> None:
+    """Keep an event, with the trace that it came in, until its clinic is known."""
     row: dict[str, Any] = {
         "id": new_id(),
         "clinic_id": event.clinic_id,
         "event_type": event.type,
         "event": event.model_dump(mode="json"),
         "created_at": now,
-        "traceparent": tracing.current(),
+        "traceparent": traceparent,
     }
     await tx.execute(insert(early_events).values(row))
 

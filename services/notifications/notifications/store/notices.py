@@ -1,6 +1,6 @@
 """Notices: what clinics shall be told, once per event; the words lie sealed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,6 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, select, update
 
-from common import tracing
 from common.database import Transaction, insert_new
 from common.errors import NotFound
 from common.events.referral import Appointment, ReferralEvent
@@ -31,16 +30,32 @@ class NewNotice:
     letter: Letter
     prior_authorization_id: UUID | None
     appointment: Appointment | None
+    traceparent: str | None
+
+
+Notice = RowMapping | Mapping[str, Any]
+"""A notice by its columns, as it was just written or as it was read."""
 
 
 def _context(notice_id: UUID) -> str:
     return f"notifications.notices:{notice_id}:content"
 
 
-async def add(tx: Transaction, new: NewNotice, *, sealer: Sealer, now: datetime) -> bool:
-    """Write a notice; return False when this event was told under this name before."""
+async def add_all(
+    tx: Transaction, new: Sequence[NewNotice], *, sealer: Sealer, now: datetime
+) -> list[Notice | None]:
+    """Write notices; return each as it was written, None where its event was told under this name before."""
+    rows = [_row(one, sealer, now) for one in new]
+    if not rows:
+        return []
+    written = await tx.execute(insert_new(tx, notices).returning(notices.c.id), rows)
+    ids = set(written.scalars())
+    return [row if row["id"] in ids else None for row in rows]
+
+
+def _row(new: NewNotice, sealer: Sealer, now: datetime) -> dict[str, Any]:
     notice, event, appointment = new.letter.notice, new.event, new.appointment
-    row: dict[str, Any] = {
+    return {
         "id": new.id,
         "event_key": new.event_key,
         "name": notice.name,
@@ -55,9 +70,8 @@ async def add(tx: Transaction, new: NewNotice, *, sealer: Sealer, now: datetime)
         "happened_at": notice.happened_at,
         "content": sealer.seal_bytes(_LETTER.dump_json(new.letter), _context(new.id)),
         "created_at": now,
-        "traceparent": tracing.current(),
+        "traceparent": new.traceparent,
     }
-    return (await tx.execute(insert_new(tx, notices).values(row))).rowcount == 1
 
 
 async def get(tx: Transaction, notice_id: UUID) -> RowMapping:

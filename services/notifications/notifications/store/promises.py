@@ -1,42 +1,51 @@
 """Promises: rows with their clocks, so that a restart loses none."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping, insert, select, update
 
 from common.database import Transaction
 from common.events.clinic import PromiseKind
+from common.ids import new_id
 from notifications.domain.promise import RUNNING, Deadline, PromiseState, sources
+from notifications.store.notices import Notice
 from notifications.store.tables import promises
 
 
 @dataclass(frozen=True, slots=True)
 class NewPromise:
-    """A promise about to be written."""
+    """A promise about to be written, and the notice that shall keep it."""
 
-    id: UUID
+    notice: Notice
     kind: PromiseKind
     deadline: Deadline
 
 
-async def add(tx: Transaction, new: NewPromise, *, notice: RowMapping) -> RowMapping:
-    """Write a promise that a notice shall keep; return its row."""
-    row = {
-        "id": new.id,
+async def add_all(tx: Transaction, new: Sequence[NewPromise]) -> list[dict[str, Any]]:
+    """Write promises; return them by their columns."""
+    rows = [_row(one) for one in new]
+    if rows:
+        await tx.execute(insert(promises), rows)
+    return rows
+
+
+def _row(new: NewPromise) -> dict[str, Any]:
+    notice, deadline = new.notice, new.deadline
+    return {
+        "id": new_id(),
         "notice_id": notice["id"],
         "referral_id": notice["referral_id"],
         "clinic_id": notice["clinic_id"],
         "kind": new.kind,
         "state": PromiseState.OPEN,
-        "started_at": new.deadline.started_at,
-        "at_risk_at": new.deadline.at_risk_at,
-        "due_at": new.deadline.due_at,
+        "started_at": deadline.started_at,
+        "at_risk_at": deadline.at_risk_at,
+        "due_at": deadline.due_at,
     }
-    added = await tx.execute(insert(promises).values(row).returning(*promises.c))
-    return added.mappings().one()
 
 
 async def move(
@@ -87,7 +96,7 @@ async def passing(tx: Transaction, to: PromiseState, *, limit: int, now: datetim
     return list((await tx.execute(query)).scalars())
 
 
-def facts(row: RowMapping, occurred_at: datetime) -> dict[str, object]:
+def facts(row: RowMapping | Mapping[str, Any], occurred_at: datetime) -> dict[str, object]:
     """Return the fields that every promise event has."""
     shared = ("referral_id", "clinic_id", "notice_id", "kind", "started_at", "due_at")
     return {name: row[name] for name in shared} | {
