@@ -34,7 +34,7 @@ async def test_a_loop_steps_again_while_there_is_more_and_then_waits_to_be_woken
         steps += 1
         return answers[steps - 1] if steps <= len(answers) else False
 
-    loop = asyncio.create_task(poll(step, wake=signal, every=60))
+    loop = asyncio.create_task(poll(step, wake=signal, every=60, rest=0.01))
     await asyncio.sleep(0.1)
     assert steps == 3
     signal.notify()
@@ -55,7 +55,7 @@ async def test_a_loop_that_is_woken_during_its_step_steps_once_more():
             signal.notify()
         return False
 
-    loop = asyncio.create_task(poll(step, wake=signal, every=60))
+    loop = asyncio.create_task(poll(step, wake=signal, every=60, rest=0.01))
     await asyncio.sleep(0.1)
     assert steps == 2
     loop.cancel()

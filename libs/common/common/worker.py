@@ -15,7 +15,7 @@ class Worker:
     run: Callable[[], Awaitable[None]]
 
 
-REST_SECONDS = 0.02
+REST_SECONDS = 0.1
 """How long a loop that found nothing lets others work before it looks again, however often it is woken."""
 
 
