@@ -10,6 +10,7 @@ from common.events import notification
 from common.events.clinic import PromiseKind
 from common.events.emr import CancellationSubmitted, ReferralSubmitted, ReviewRequested
 from common.ids import new_id
+from common.verdicts import Heard, Together
 from intake import consumers
 
 SENDER = "EPIC|LAKESIDE"
@@ -300,6 +301,75 @@ async def test_deliveries_are_shown_with_how_they_ended(http, submitted, hear):
     timeline = (await http.get(submitted["links"]["timeline"])).json()
     assert timeline[1]["text"] == "Could not tell the clinic by fax: referral received"
     assert timeline[1]["actor"] == "notifications"
+
+
+@pytest.fixture
+def hear_together(runtime, desk):
+    """Hand events to the handler of many that they have in common."""
+
+    async def hand(*events):
+        handler, *others = {id(one): one for one in (handlers[type(e)] for e in events)}.values()
+        assert isinstance(handler, Together)
+        assert not others
+        async with runtime.db.begin() as tx:
+            await handler.many(tx, [Heard(event, None) for event in events], NOW)
+
+    handlers = consumers.handlers(desk)
+    return hand
+
+
+async def test_what_is_told_together_is_followed_in_its_order(http, submitted, hear_together):
+    """INVARIANT: the last word counts, also within a run. Broken by writing it by kind of word."""
+    referral, promise, other, delivery = submitted["id"], new_id(), new_id(), new_id()
+    why = {"reason_class": "busy", "failure_code": "BUSY"}
+    told = {"referral_id": referral, "delivery_id": delivery}
+    await hear_together(
+        a_promise(notification.Promised, referral, promise),
+        a_promise(notification.PromiseBroken, referral, other),
+        a_delivery(notification.NoticeDelivered, **told, confirmed_at=NOW),
+        a_promise(notification.PromiseKept, referral, promise, kept_at=NOW),
+        a_promise(notification.PromiseAtRisk, referral, promise),
+        a_promise(notification.Promised, referral, other),
+        a_delivery(notification.DeliveryFailed, **told, **why),
+    )
+    view = (await http.get(submitted["links"]["self"])).json()
+    timeline = (await http.get(submitted["links"]["timeline"])).json()
+    assert sorted(p["state"] for p in view["promises"]) == ["broken", "kept"]
+    assert [(d["state"], d["failure_code"]) for d in view["deliveries"]] == [("failed", "BUSY")]
+    assert [entry["what"] for entry in timeline[1:]] == [
+        "notification.promised.v1",
+        "promise.broken.v1",
+        "notification.delivered.v1",
+        "promise.kept.v1",
+        "promise.at_risk.v1",
+        "notification.promised.v1",
+        "notification.failed.v1",
+    ]
+
+
+async def test_a_delivery_that_was_made_in_the_end_names_no_failure(http, submitted, hear_together):
+    delivery, why = new_id(), {"reason_class": "busy", "failure_code": "BUSY"}
+    await hear_together(
+        a_delivery(notification.DeliveryFailed, submitted["id"], delivery, **why),
+        a_delivery(notification.NoticeDelivered, submitted["id"], delivery, confirmed_at=NOW),
+    )
+    (shown,) = (await http.get(submitted["links"]["self"])).json()["deliveries"]
+    assert (shown["state"], shown["reason_class"], shown["failure_code"]) == (
+        "delivered",
+        None,
+        None,
+    )
+
+
+async def test_of_a_run_with_word_of_an_unknown_referral_nothing_is_kept(
+    http, submitted, hear_together
+):
+    with pytest.raises(SetAside):
+        await hear_together(
+            a_promise(notification.Promised, submitted["id"], new_id()),
+            a_promise(notification.Promised, new_id(), new_id()),
+        )
+    assert not (await http.get(submitted["links"]["self"])).json()["promises"]
 
 
 async def test_word_of_an_unknown_referral_is_set_aside(hear):

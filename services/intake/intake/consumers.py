@@ -7,7 +7,6 @@ from typing import Any
 from common.database import Transaction
 from common.events import emr
 from common.events.envelope import Event
-from common.events.notification import DeliveryFailed, NoticeDelivered
 from common.verdicts import Handler, Handlers, Heard, Together
 from intake.handlers import follow, papers, patients, requests, results, statuses
 from intake.handlers.desk import Desk
@@ -27,13 +26,11 @@ VERBS: Mapping[type[Event], Verb] = {
     emr.AppointmentTold: statuses.take_appointment,
     emr.OrderStatusTold: statuses.take_status,
     emr.StatusRequested: statuses.report,
-    NoticeDelivered: follow.follow_delivery,
-    DeliveryFailed: follow.follow_delivery,
-    **dict.fromkeys(follow.PROMISE_STATES, follow.follow_promise),
 }
 
 VERBS_OF_MANY: Mapping[type[Event], VerbOfMany] = {
     emr.ReferralSubmitted: requests.take_submissions,
+    **dict.fromkeys(follow.FOLLOWED, follow.follow),
 }
 """What comes thousandfold, and is taken together."""
 
@@ -41,7 +38,8 @@ VERBS_OF_MANY: Mapping[type[Event], VerbOfMany] = {
 def handlers(desk: Desk) -> Handlers:
     """Return the handler of each event that matters here, at this desk."""
     one_by_one = {event: _at(desk, verb) for event, verb in VERBS.items()}
-    return one_by_one | {event: _all_at(desk, verb) for event, verb in VERBS_OF_MANY.items()}
+    together = {verb: _all_at(desk, verb) for verb in VERBS_OF_MANY.values()}
+    return one_by_one | {event: together[verb] for event, verb in VERBS_OF_MANY.items()}
 
 
 def _at(desk: Desk, verb: Verb) -> Handler:

@@ -1,21 +1,23 @@
 """What notifications tells, taken over: promises and deliveries."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from common.database import Transaction
 from common.errors import SetAside
+from common.events.envelope import Event
 from common.events.notification import (
     DeliveryEvent,
     DeliveryFailed,
     NoticeDelivered,
-    NotificationEvent,
     PromiseAtRisk,
     PromiseBroken,
     Promised,
     PromiseEvent,
     PromiseKept,
 )
+from common.verdicts import Heard
 from intake.handlers.desk import Desk
 from intake.store import deliveries, promises, referrals, timeline
 
@@ -26,11 +28,29 @@ PROMISE_STATES: dict[type[PromiseEvent], str] = {
     PromiseBroken: "broken",
 }
 
+FOLLOWED: tuple[type[Event], ...] = (*PROMISE_STATES, NoticeDelivered, DeliveryFailed)
 
-async def follow_promise(tx: Transaction, desk: Desk, event: PromiseEvent, now: datetime) -> None:
-    """Keep a copy of a promise's fate, and its place in the timeline."""
-    await _require_referral(tx, event)
-    row = {
+Followed = PromiseEvent | DeliveryEvent
+
+
+async def follow(
+    tx: Transaction, desk: Desk, heard: Sequence[Heard[Followed]], now: datetime
+) -> None:
+    """Keep copies of promises' fates and of how deliveries ended, and their places in the timelines."""
+    events = [event for event, _ in heard]
+    ids = {event.referral_id for event in events}
+    if ids - await referrals.existing(tx, ids):
+        raise SetAside("unknown_referral", "no referral has the id of this event")
+    await promises.put_all(tx, [_promise(one) for one in events if isinstance(one, PromiseEvent)])
+    await deliveries.put_all(
+        tx, [_delivery(one) for one in events if isinstance(one, DeliveryEvent)]
+    )
+    entries = [(event.referral_id, _entry(event, now)) for event in events]
+    await timeline.append_all(tx, desk.sealer, entries)
+
+
+def _promise(event: PromiseEvent) -> dict[str, Any]:
+    return {
         "id": event.promise_id,
         "referral_id": event.referral_id,
         "kind": event.kind.value,
@@ -40,47 +60,33 @@ async def follow_promise(tx: Transaction, desk: Desk, event: PromiseEvent, now: 
         "due_at": event.due_at,
         "kept_at": event.kept_at if isinstance(event, PromiseKept) else None,
     }
-    await promises.put(tx, row)
-    await _to_timeline(tx, desk, event, now=now)
 
 
-async def follow_delivery(tx: Transaction, desk: Desk, event: DeliveryEvent, now: datetime) -> None:
-    """Keep a copy of how a delivery ended, and its place in the timeline."""
-    await _require_referral(tx, event)
-    row: dict[str, Any] = {
+def _delivery(event: DeliveryEvent) -> dict[str, Any]:
+    failed = event if isinstance(event, DeliveryFailed) else None
+    return {
         "id": event.delivery_id,
         "referral_id": event.referral_id,
         "notice_id": event.notice_id,
         "notice": event.notice,
         "channel": event.channel,
-        "state": "delivered" if isinstance(event, NoticeDelivered) else "failed",
+        "state": "failed" if failed else "delivered",
         "attempts": event.attempts,
         "confirmed_at": event.confirmed_at if isinstance(event, NoticeDelivered) else None,
-        "needs_person": isinstance(event, DeliveryFailed) and event.needs_person,
+        "reason_class": failed.reason_class if failed else None,
+        "failure_code": failed.failure_code if failed else None,
+        "next_channel": failed.next_channel if failed else None,
+        "needs_person": failed.needs_person if failed else False,
         "ended_at": event.occurred_at,
     }
-    if isinstance(event, DeliveryFailed):
-        row["reason_class"] = event.reason_class
-        row["failure_code"] = event.failure_code
-        row["next_channel"] = event.next_channel
-    await deliveries.put(tx, row)
-    await _to_timeline(tx, desk, event, now=now)
 
 
-async def _require_referral(tx: Transaction, event: NotificationEvent) -> None:
-    if not await referrals.exists(tx, event.referral_id):
-        raise SetAside("unknown_referral", "no referral has the id of this event")
-
-
-async def _to_timeline(
-    tx: Transaction, desk: Desk, event: NotificationEvent, *, now: datetime
-) -> None:
+def _entry(event: Followed, now: datetime) -> timeline.Entry:
     known = {"occurred_at", "sealed", "referral_id", "clinic_id"}
-    entry = timeline.Entry(
+    return timeline.Entry(
         occurred_at=event.occurred_at,
         recorded_at=now,
         actor="notifications",
         what=event.type,
         facts=event.model_dump(mode="json", exclude_none=True, exclude=known),
     )
-    await timeline.append(tx, desk.sealer, event.referral_id, entry)

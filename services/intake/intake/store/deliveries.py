@@ -1,19 +1,21 @@
 """A read copy of what became of each delivery; notifications stays the owner."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, select
 
-from common.database import Transaction, insert_new
+from common.database import Transaction
+from intake.store import copies
 from intake.store.tables import deliveries as table
 
+PUT = copies.put_of(table)
 
-async def put(tx: Transaction, row: dict[str, Any]) -> None:
-    """Write how a delivery ended; the latest word counts, as a delivery may be sent again."""
-    result = await tx.execute(insert_new(tx, table).values(row))
-    if result.rowcount == 0:
-        await tx.execute(update(table).where(table.c.id == row["id"]).values(row))
+
+async def put_all(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write how deliveries ended; the latest word counts, as a delivery may be sent again."""
+    await copies.put_all(tx, PUT, rows)
 
 
 async def of(tx: Transaction, referral_id: UUID) -> list[RowMapping]:

@@ -1,26 +1,29 @@
 """A read copy of what notifications owes; notifications stays the owner."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, or_, select
 
-from common.database import Transaction, insert_new
+from common.database import Transaction
+from intake.store import copies
 from intake.store.tables import promises as table
 
-ENDED = ("kept", "broken")
+
+def _may_follow(new: Any) -> ColumnElement[bool]:
+    """One that has ended stays as it ended; but one that was broken may turn out to be kept."""
+    state = table.c.state
+    goes_on = or_(state != "broken", new.state == "kept")
+    return and_(new.state != "promised", state != "kept", goes_on)
 
 
-async def put(tx: Transaction, row: dict[str, Any]) -> None:
-    """Write a promise's fate; one that has ended stays as it ended.
+PUT = copies.put_of(table, _may_follow)
 
-    But one that was broken may turn out to be kept: the clinic had the notice in time.
-    """
-    result = await tx.execute(insert_new(tx, table).values(row))
-    if result.rowcount == 0 and row["state"] != "promised":
-        final = ("kept",) if row["state"] == "kept" else ENDED
-        open_to_this = (table.c.id == row["id"]) & table.c.state.not_in(final)
-        await tx.execute(update(table).where(open_to_this).values(row))
+
+async def put_all(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write the fates of promises, in the order in which they were told."""
+    await copies.put_all(tx, PUT, rows)
 
 
 async def of(tx: Transaction, referral_id: UUID) -> list[RowMapping]:

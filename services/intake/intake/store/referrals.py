@@ -1,6 +1,6 @@
 """Referrals: the state in columns that can be searched, what people said in one sealed column."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, bindparam, insert, select, update
 
 from common.database import Transaction
 from common.errors import ConcurrentUpdate, NotFound
@@ -22,6 +22,8 @@ from intake.store.tables import referrals as table
 DETAILS: TypeAdapter[Details] = TypeAdapter(Details)
 PAUSE: TypeAdapter[Pause | None] = TypeAdapter(Pause | None)
 CANCELLATION: TypeAdapter[Cancellation | None] = TypeAdapter(Cancellation | None)
+
+EXISTING = select(table.c.id).where(table.c.id.in_(bindparam("ids", expanding=True)))
 
 Patient = tuple[str, str]
 """A clinic's id and the keyed hash of one patient of it with one drug."""
@@ -70,6 +72,11 @@ async def get(
 async def exists(tx: Transaction, referral_id: UUID) -> bool:
     """Return whether there is such a referral."""
     return await tx.scalar(select(table.c.id).where(table.c.id == referral_id)) is not None
+
+
+async def existing(tx: Transaction, referral_ids: Collection[UUID]) -> set[UUID]:
+    """Return which of these referrals there are."""
+    return set(await tx.scalars(EXISTING, {"ids": list(referral_ids)}))
 
 
 async def codes_taken(tx: Transaction, codes: Iterable[str]) -> set[str]:
