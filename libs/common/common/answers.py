@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from fastapi import Response
-from sqlalchemy import RowMapping, insert, select
+from sqlalchemy import RowMapping, select
 
 from common.database import Transaction
 from common.errors import KeyReused
+from common.rows import Rows, insert_all
 from common.sealing import Sealer
 from common.tables import idempotency_keys as keys
 
@@ -58,9 +59,12 @@ async def keep_all(
     tx: Transaction, answered: Sequence[tuple[Asked, Response]], sealer: Sealer, *, now: datetime
 ) -> None:
     """Keep answers, each under its key; an IntegrityError when another transaction has kept one."""
-    if answered:
-        rows = [_row(asked, response, sealer, now) for asked, response in answered]
-        await tx.execute(insert(keys), rows)
+    await insert_all(tx, rows_of(answered, sealer, now=now))
+
+
+def rows_of(answered: Sequence[tuple[Asked, Response]], sealer: Sealer, *, now: datetime) -> Rows:
+    """Return the rows of answers, for a caller that inserts them with its own."""
+    return keys, [_row(asked, response, sealer, now) for asked, response in answered]
 
 
 def _again(kept: RowMapping, asked: Asked, sealer: Sealer) -> Response | KeyReused:

@@ -181,6 +181,11 @@ def events_wait(tx: Transaction) -> None:
     tx.info[EVENTS_WAIT] = True
 
 
+def count_written(tx: Transaction, rows: int) -> None:
+    """Count rows that a statement of the driver's own wrote on PostgreSQL: SQLAlchemy's are seen."""
+    _add_written(cast("Connection", tx.sync_connection), rows)
+
+
 def insert_new(tx: Transaction, table: Table) -> sqlite.Insert | postgresql.Insert:
     """Return an INSERT that passes over rows which are there already (any unique key)."""
     if tx.dialect.name == "postgresql":
@@ -238,5 +243,8 @@ def _count_rows(
 ) -> None:
     """Add what a statement wrote; -1, which drivers say of batches, counts as something."""
     if context is not None and (context.isinsert or context.isupdate or context.isdelete):
-        rows = connection.info.get(ROWS_WRITTEN, 0)
-        connection.info[ROWS_WRITTEN] = rows + abs(cursor.rowcount)
+        _add_written(connection, abs(cursor.rowcount))
+
+
+def _add_written(connection: Connection, rows: int) -> None:
+    connection.info[ROWS_WRITTEN] = connection.info.get(ROWS_WRITTEN, 0) + rows

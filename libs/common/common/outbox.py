@@ -5,12 +5,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
-
 from common import tracing
 from common.database import Transaction, events_wait
 from common.events.envelope import Envelope, Event
 from common.ids import new_id
+from common.rows import Rows, insert_all
 from common.tables import outbox
 
 
@@ -29,10 +28,22 @@ async def append_all(
     now: datetime,
 ) -> None:
     """Put many events, in this order, in one statement; `traces` says whose each is, if not ours."""
-    if events:
-        pairs = zip(events, traces or [tracing.current()] * len(events), strict=True)
-        made = [(Envelope.of(one, now=now, traceparent=trace), one) for one, trace in pairs]
-        await _put(tx, [_row(envelope, event, now) for envelope, event in made])
+    await insert_all(tx, waiting(tx, events, traces=traces, now=now))
+
+
+def waiting(
+    tx: Transaction,
+    events: Sequence[Event],
+    *,
+    traces: Sequence[str | None] | None = None,
+    now: datetime,
+) -> Rows:
+    """Return the rows of events, for a caller that inserts them in this transaction with its own."""
+    pairs = zip(events, traces or [tracing.current()] * len(events), strict=True)
+    made = [(Envelope.of(one, now=now, traceparent=trace), one) for one, trace in pairs]
+    if made:
+        events_wait(tx)
+    return outbox, [_row(envelope, event, now) for envelope, event in made]
 
 
 async def append_raw(
@@ -50,7 +61,7 @@ async def append_raw(
 
 
 async def _put(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
-    await tx.execute(insert(outbox), rows)
+    await insert_all(tx, (outbox, rows))
     events_wait(tx)
 
 

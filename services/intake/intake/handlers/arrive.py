@@ -13,6 +13,7 @@ from common.database import Transaction
 from common.events.people import Contact
 from common.events.submission import Identifier, Submission
 from common.ids import new_id, short_code
+from common.rows import insert_all
 from common.sealing import Sealer
 from intake.domain import completeness, findings, information
 from intake.domain.details import Details
@@ -186,12 +187,16 @@ async def keep_all(
     tx: Transaction, sealer: Sealer, arrived: Sequence[Newcomer], *, now: datetime
 ) -> None:
     """Write new referrals with their numbers, findings, timelines and events."""
-    await referrals.add_all(tx, sealer, [(one.kept, one.patient_index) for one in arrived])
     ids = [(one.kept.referral.id, one) for one in arrived]
-    await external_ids.add_all(tx, [(i, number) for i, one in ids for number in one.numbers])
-    await patient_numbers.add_all(tx, sealer, [one.patient for one in arrived])
-    await kept_findings.add_all(tx, [(i, made) for i, one in ids for made in one.findings], now=now)
-    await record.write(tx, sealer, [telling for one in arrived for telling in one.telling], now=now)
+    telling = [telling for one in arrived for telling in one.telling]
+    await insert_all(
+        tx,
+        referrals.rows_of(sealer, [(one.kept, one.patient_index) for one in arrived]),
+        external_ids.rows_of([(i, number) for i, one in ids for number in one.numbers]),
+        patient_numbers.rows_of(sealer, [one.patient for one in arrived]),
+        kept_findings.rows_of([(i, made) for i, one in ids for made in one.findings], now=now),
+        *record.rows_of(tx, sealer, telling, now=now),
+    )
 
 
 def _origin(arrival: Arrival, now: datetime) -> Origin:

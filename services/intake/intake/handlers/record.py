@@ -13,6 +13,7 @@ from common.errors import Stale
 from common.events.envelope import Event
 from common.events.people import ReferralCard
 from common.events.referral import ReferralEvent
+from common.rows import Rows, insert_all
 from common.sealing import Sealer
 from intake.domain.details import Details
 from intake.domain.referral import Decided, Referral
@@ -163,9 +164,16 @@ async def write(
     tx: Transaction, sealer: Sealer, telling: Sequence[Telling], *, now: datetime
 ) -> None:
     """Write what is told of any number of referrals, in its order."""
-    await timeline.append_all(tx, sealer, [(one.referral_id, one.entry) for one in telling])
+    await insert_all(tx, *rows_of(tx, sealer, telling, now=now))
+
+
+def rows_of(
+    tx: Transaction, sealer: Sealer, telling: Sequence[Telling], *, now: datetime
+) -> tuple[Rows, Rows]:
+    """Return the rows of timelines and outbox, for a caller that inserts them with its own."""
+    entries = timeline.rows_of(sealer, [(one.referral_id, one.entry) for one in telling])
     traces = [one.traceparent for one in telling]
-    await outbox.append_all(tx, [one.event for one in telling], traces=traces, now=now)
+    return entries, outbox.waiting(tx, [one.event for one in telling], traces=traces, now=now)
 
 
 async def note(

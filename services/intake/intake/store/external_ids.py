@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, select
 
 from common.database import Transaction, insert_new
 from common.events.submission import Identifier
+from common.rows import Rows
 from intake.domain.referral import LIVE, OPEN, Status
 from intake.store.tables import external_ids as table
 from intake.store.tables import referrals
@@ -33,14 +34,14 @@ async def add(
 ) -> None:
     """Keep a referral's numbers; those that it has already are passed over."""
     numbers = numbers_of(clinic_id, identifiers)
-    await add_all(tx, [(referral_id, number) for number in numbers])
-
-
-async def add_all(tx: Transaction, numbers: Sequence[tuple[UUID, Number]]) -> None:
-    """Keep the numbers of several referrals in one statement."""
-    rows = [{"referral_id": referral_id} | number._asdict() for referral_id, number in numbers]
+    _, rows = rows_of([(referral_id, number) for number in numbers])
     if rows:
         await tx.execute(insert_new(tx, table), rows)
+
+
+def rows_of(numbers: Sequence[tuple[UUID, Number]]) -> Rows:
+    """Return the rows of numbers that referrals do not have yet."""
+    return table, [{"referral_id": one} | number._asdict() for one, number in numbers]
 
 
 async def taken(tx: Transaction, numbers: AbstractSet[Number]) -> set[Number]:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, select, update
 
 from common.database import Transaction
 from common.ids import new_id
+from common.rows import Rows, insert_all
 from intake.domain.findings import Finding
 from intake.store.tables import findings as table
 
@@ -38,12 +39,12 @@ async def add(
     tx: Transaction, referral_id: UUID, findings: Iterable[Finding], *, now: datetime
 ) -> None:
     """Keep findings that were made now."""
-    await add_all(tx, [(referral_id, finding) for finding in findings], now=now)
+    await insert_all(tx, rows_of([(referral_id, finding) for finding in findings], now=now))
 
 
-async def add_all(tx: Transaction, made: Sequence[tuple[UUID, Finding]], *, now: datetime) -> None:
-    """Keep findings of several referrals in one statement."""
-    rows = [
+def rows_of(made: Sequence[tuple[UUID, Finding]], *, now: datetime) -> Rows:
+    """Return the rows of findings that were made now, each of a referral."""
+    return table, [
         {
             "id": new_id(),
             "referral_id": referral_id,
@@ -56,8 +57,6 @@ async def add_all(tx: Transaction, made: Sequence[tuple[UUID, Finding]], *, now:
         }
         for referral_id, finding in made
     ]
-    if rows:
-        await tx.execute(insert(table), rows)
 
 
 async def settle(

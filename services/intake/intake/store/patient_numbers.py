@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 
 from common.database import Transaction
 from common.events.submission import Identifier
+from common.rows import Rows, insert_all
 from common.sealing import Sealer
 from intake.domain.referral import Status
 from intake.store.tables import patient_numbers as table
@@ -24,20 +25,16 @@ async def put(
 ) -> None:
     """Make these the numbers of a referral's patient."""
     await tx.execute(delete(table).where(table.c.referral_id == referral_id))
-    await add_all(tx, sealer, [(referral_id, clinic_id, numbers)])
+    await insert_all(tx, rows_of(sealer, [(referral_id, clinic_id, numbers)]))
 
 
-async def add_all(
-    tx: Transaction, sealer: Sealer, patients: Sequence[tuple[UUID, str, Iterable[Identifier]]]
-) -> None:
-    """Keep the numbers of new referrals' patients (referral, clinic, numbers) in one statement."""
-    rows = [
+def rows_of(sealer: Sealer, patients: Sequence[tuple[UUID, str, Iterable[Identifier]]]) -> Rows:
+    """Return the rows of the numbers of referrals' patients (referral, clinic, numbers)."""
+    return table, [
         {"referral_id": referral_id, "clinic_id": clinic_id, "number_index": index}
         for referral_id, clinic_id, numbers in patients
         for index in _indexes(sealer, numbers)
     ]
-    if rows:
-        await tx.execute(insert(table), rows)
 
 
 async def find(

@@ -8,10 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import RowMapping, bindparam, insert, select, update
+from sqlalchemy import RowMapping, bindparam, select, update
 
 from common.database import Transaction
 from common.errors import ConcurrentUpdate, NotFound
+from common.rows import Rows
 from common.sealing import Sealer
 from intake.domain.details import Details
 from intake.domain.information import Door
@@ -110,12 +111,9 @@ async def open_code_of(tx: Transaction, clinic_id: str, patient_index: str) -> s
     return code
 
 
-async def add_all(
-    tx: Transaction, sealer: Sealer, arrived: Sequence[tuple[Kept, str | None]]
-) -> None:
-    """Write new referrals, each with its patient's index, in one statement."""
-    if arrived:
-        await tx.execute(insert(table), [_row(sealer, kept, index) for kept, index in arrived])
+def rows_of(sealer: Sealer, arrived: Sequence[tuple[Kept, str | None]]) -> Rows:
+    """Return the rows of new referrals, each with its patient's index."""
+    return table, [_row(sealer, kept, index) for kept, index in arrived]
 
 
 def _row(sealer: Sealer, kept: Kept, patient_index: str | None) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from common.database import Transaction
+from common.rows import Rows, insert_all
 from common.sealing import Sealer
 from intake.store import sealed
 from intake.store.tables import timeline as table
@@ -39,9 +40,12 @@ async def append_all(
     tx: Transaction, sealer: Sealer, entries: Sequence[tuple[UUID, Entry]]
 ) -> None:
     """Add entries of several referrals, in this order, in one statement."""
-    if entries:
-        rows = [_row(sealer, referral_id, entry) for referral_id, entry in entries]
-        await tx.execute(insert(table), rows)
+    await insert_all(tx, rows_of(sealer, entries))
+
+
+def rows_of(sealer: Sealer, entries: Sequence[tuple[UUID, Entry]]) -> Rows:
+    """Return the rows of entries, in this order."""
+    return table, [_row(sealer, referral_id, entry) for referral_id, entry in entries]
 
 
 def _row(sealer: Sealer, referral_id: UUID, entry: Entry) -> dict[str, Any]:

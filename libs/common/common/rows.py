@@ -1,0 +1,90 @@
+"""Many rows in few round trips: inserts into several tables at once, look-ups by lists. Knows no table.
+
+A small transaction is mostly round trips, and SQLAlchemy spends more on a statement than PostgreSQL
+does. So the inserts speak SQL to the driver, and no text here depends on how many rows there are.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
+    String,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+
+from common.database import Transaction, count_written
+
+Rows = tuple[Table, Sequence[Mapping[str, Any]]]
+"""Rows of a table; all name the same columns."""
+
+ASYNCPG = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # as SQLAlchemy has it
+
+Shape = tuple[tuple[Table, tuple[str, ...]], ...]
+Bind = Callable[[Any], Any] | None
+
+
+async def insert_all(tx: Transaction, *parts: Rows) -> None:
+    """Insert rows, each table's in their order; a table may refer to one before it."""
+    given = [(table, rows) for table, rows in parts if rows]
+    if not given:
+        return
+    if tx.dialect.name == "postgresql":
+        await _insert_at_once(tx, given)
+        return
+    for table, rows in given:
+        await tx.execute(insert(table), rows)
+
+
+def one_of(column: ColumnElement[str], name: str, dialect: str) -> ColumnElement[bool]:
+    """Return whether a text is in the list that is bound under a name."""
+    if dialect == "postgresql":
+        return column == any_(bindparam(name, type_=ARRAY(Text, dimensions=1)))
+    each = func.json_each(bindparam(name, type_=JSON)).table_valued("value")
+    return column.in_(select(each.c.value))
+
+
+async def _insert_at_once(tx: Transaction, given: Sequence[Rows]) -> None:
+    statement, binds = _statement(tuple((table, tuple(rows[0])) for table, rows in given))
+    columns = [(rows, name) for _, rows in given for name in rows[0]]
+    arrays = [
+        [row[name] for row in rows] if bind is None else [bind(row[name]) for row in rows]
+        for (rows, name), bind in zip(columns, binds, strict=True)
+    ]
+    await tx.exec_driver_sql(statement, tuple(arrays))
+    count_written(tx, sum(len(rows) for _, rows in given))
+
+
+@lru_cache(maxsize=64)
+def _statement(shape: Shape) -> tuple[str, Sequence[Bind]]:
+    """Return what inserts from an array per column, and how each column's values are bound.
+
+    What refers to another table is checked when all are written: at the end of the statement.
+    """
+    inserts, binds = list[str](), list[Bind]()
+    for table, names in shape:
+        columns = [table.c[name] for name in names]
+        arrays = [f"${len(binds) + n}::{_element(c)}[]" for n, c in enumerate(columns, start=1)]
+        into = f"{table.name} ({', '.join(names)})"
+        inserts.append(f"INSERT INTO {into} SELECT * FROM unnest({', '.join(arrays)})")  # noqa: S608 - ours
+        binds += [column.type.dialect_impl(ASYNCPG).bind_processor(ASYNCPG) for column in columns]
+    *before, last = inserts
+    beside = [f"into_{n} AS ({one})" for n, one in enumerate(before)]
+    return f"WITH {', '.join(beside)} {last}" if beside else last, binds
+
+
+def _element(column: Column[Any]) -> str:
+    """Return the type of an array's elements: a cast to VARCHAR(n) would cut off what is too long."""
+    is_text = isinstance(column.type, String)
+    return "TEXT" if is_text else column.type.compile(ASYNCPG)
