@@ -48,7 +48,7 @@ async def asked_of(request: Request) -> Asked | None:
     if not 0 < len(key) <= LONGEST:
         fault = FieldError("", f"{HEADER} must have 1 to {LONGEST} characters")
         raise Invalid(f"{HEADER} is unusable", errors=[fault])
-    return Asked(f"{request.method} {request.url.path}", key, await _fingerprint(request))
+    return Asked(f"{request.method} {request.scope['path']}", key, await _fingerprint(request))
 
 
 async def alone(
@@ -97,12 +97,18 @@ async def _is_kept(runtime: Runtime, asked: Asked) -> bool:
 
 async def _fingerprint(request: Request) -> str:
     """Hash what was asked; a multipart boundary is drawn anew by each client and says nothing."""
-    content = Message()
-    content["content-type"] = request.headers.get("content-type", "")
     body = await request.body()
-    if content.get_content_maintype() == "multipart" and (boundary := content.get_boundary()):
+    if boundary := _boundary(request.headers.get("content-type", "")):
         body = body.replace(boundary.encode("latin-1", errors="replace"), b"")
-    return hashlib.sha256(request.url.query.encode() + b"\n" + body).hexdigest()
+    return hashlib.sha256(request.scope["query_string"] + b"\n" + body).hexdigest()
+
+
+def _boundary(content_type: str) -> str | None:
+    if not content_type.lstrip().lower().startswith("multipart/"):
+        return None
+    content = Message()
+    content["content-type"] = content_type
+    return content.get_boundary()
 
 
 async def _whole(response: Response) -> Response:

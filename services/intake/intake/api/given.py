@@ -59,16 +59,18 @@ def versions_of(if_match: str | None) -> Versions | None:
     return frozenset(int(tag[1]) for tag in tags if tag)
 
 
-async def repeatable(
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            min_length=1,
-            max_length=255,
-            description="The same key and body again get the same answer again, and one effect",
-        ),
-    ] = None,
-) -> None:
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="idempotency-key",
+        min_length=1,
+        max_length=255,
+        description="The same key and body again get the same answer again, and one effect",
+    ),
+]
+
+
+async def repeatable(_key: IdempotencyKey = None) -> None:
     """Document the header of endpoints that may be repeated."""
 
 

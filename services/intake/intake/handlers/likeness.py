@@ -34,4 +34,4 @@ def _drug(medication: Medication) -> str:
 def _letters(name: str) -> str:
     """Return the name without accents, case, blanks and hyphens."""
     plain = unicodedata.normalize("NFKD", name).casefold()
-    return "".join(letter for letter in plain if letter.isalpha())
+    return "".join(filter(str.isalpha, plain))
