@@ -1,6 +1,6 @@
 """Many rows in few round trips: inserts into several tables at once, look-ups by lists. Knows no table.
 
-A small transaction is mostly round trips, and SQLAlchemy spends more on a statement than PostgreSQL
+A small transaction is mostly round trips, and SQLAlchemy spends more on a statement than a database
 does. So the inserts speak SQL to the driver, and no text here depends on how many rows there are.
 """
 
@@ -18,11 +18,11 @@ from sqlalchemy import (
     any_,
     bindparam,
     func,
-    insert,
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 
 from common.database import Transaction, count_written
 
@@ -30,6 +30,7 @@ Rows = tuple[Table, Sequence[Mapping[str, Any]]]
 """Rows of a table; all name the same columns."""
 
 ASYNCPG = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # as SQLAlchemy has it
+SQLITE = SQLiteDialect_aiosqlite()
 
 Shape = tuple[tuple[Table, tuple[str, ...]], ...]
 Bind = Callable[[Any], Any] | None
@@ -44,7 +45,7 @@ async def insert_all(tx: Transaction, *parts: Rows) -> None:
         await _insert_at_once(tx, given)
         return
     for table, rows in given:
-        await tx.execute(insert(table), rows)
+        await _insert_each(tx, table, rows)
 
 
 def one_of(column: ColumnElement[str], name: str, dialect: str) -> ColumnElement[bool]:
@@ -64,6 +65,28 @@ async def _insert_at_once(tx: Transaction, given: Sequence[Rows]) -> None:
     ]
     await tx.exec_driver_sql(statement, tuple(arrays))
     count_written(tx, sum(len(rows) for _, rows in given))
+
+
+async def _insert_each(tx: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert into a file, where a statement costs no round trip."""
+    statement, columns = _statement_of_one(table, tuple(rows[0]))
+    bound = [
+        tuple([row[name] if bind is None else bind(row[name]) for name, bind in columns])
+        for row in rows
+    ]
+    await tx.exec_driver_sql(statement, bound)
+
+
+@lru_cache(maxsize=64)
+def _statement_of_one(
+    table: Table, names: tuple[str, ...]
+) -> tuple[str, Sequence[tuple[str, Bind]]]:
+    """Return what inserts one row, and by column how its value is bound."""
+    places = ", ".join("?" * len(names))
+    statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places})"  # noqa: S608 - ours
+    types = [table.c[name].type.dialect_impl(SQLITE) for name in names]
+    binds = [kind.bind_processor(SQLITE) for kind in types]
+    return statement, list(zip(names, binds, strict=True))
 
 
 @lru_cache(maxsize=64)
