@@ -19,12 +19,11 @@ from common.verdicts import code_of, is_momentary, is_outage
 from emr_bridge.settings import Settings
 from emr_bridge.workers.apart import CAREFUL, EVENTS, IDLE, MORE, ROWS
 from emr_bridge.workers.interpreter import interpret_next
-from emr_bridge.workers.reading import Reader
+from emr_bridge.workers.reading import ALL, Reader
 
 NICE = 5
 """How far it steps back: a third of what others have that want the processor, all of one that is free."""
 
-ALL = sys.maxsize
 PAUSE_SECONDS = 0.5
 """How long it waits after a fault that is not its own, such as a database that is away."""
 

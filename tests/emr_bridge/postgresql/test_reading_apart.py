@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from tests.emr_bridge.builders import referral, rows_of, with_link
 from tests.emr_bridge.workers.test_interpreter import arrive, facts
+from tests.emr_bridge.workers.test_replier import asking
 from tests.system.whole import until
 
 from emr_bridge.interpreter import interpret_as_told
@@ -20,7 +21,6 @@ from emr_bridge.workers.apart import (
     EVENTS,
     IDLE,
     LOOK,
-    MORE,
     ROWS,
     ReadingApart,
     ReadingEnded,
@@ -138,9 +138,10 @@ async def test_it_looks_when_told_to_says_what_it_committed_and_ends_with_the_se
     assert await heard.readexactly(1) == IDLE
     await arrive(runtime, referral("M-1"))
     told.write(LOOK)
-    assert await heard.readexactly(3) == ROWS + EVENTS + MORE
+    assert await heard.readexactly(2) == EVENTS + IDLE
+    await arrive(runtime, asking(control_id="M-2"))
     told.write(LOOK)
-    assert await heard.readexactly(1) == IDLE
+    assert await heard.readexactly(3) == ROWS + EVENTS + IDLE
     told.close()
     async with asyncio.timeout(5):
         await reading

@@ -131,7 +131,7 @@ async def test_messages_of_a_sender_are_read_again_when_a_link_claims_it(runtime
 async def test_a_sender_registered_while_its_message_is_read_is_not_given_to_a_person(runtime):
     await arrive(runtime, referral())
     async with runtime.db.read() as tx:
-        found = await interpret.waiting(tx, sealer=runtime.sealer)
+        found = (await interpret.waiting(tx, sealer=runtime.sealer)).messages
     strange = [interpret.understand(message) for message in found]
     await with_link(runtime)
     async with runtime.db.begin() as tx:
@@ -192,7 +192,7 @@ async def test_what_came_in_the_name_of_a_guarded_link_before_it_was_stays_with_
     assert [event.reason for event in await all_read(runtime)] == ["unknown_sender"]
     await arrive(runtime, referral("M-2", number="RF-2"))
     async with runtime.db.read() as tx:
-        found = await interpret.waiting(tx, sealer=runtime.sealer)
+        found = (await interpret.waiting(tx, sealer=runtime.sealer)).messages
     while_read = [interpret.understand(message) for message in found]
     guarded = Hl7Link(
         id="epic", sending_application="EPIC", sending_facility="NORTH", dialect=guard

@@ -130,11 +130,34 @@ async def test_every_message_taken_becomes_one_fact_in_the_order_of_the_sender(r
     assert not await interpret_next(runtime)
 
 
+async def test_reading_says_whether_others_wait_and_wakes_nobody_who_has_nothing_to_do(runtime):
+    """A reader that woke itself would look for messages after each of them a second time."""
+    await with_link(runtime)
+    await arrive(runtime, *(referral(f"M-{number}") for number in range(kept.MOST_WAITING + 1)))
+    before = runtime.db.committed.count
+    assert await interpret_next(runtime)
+    assert not await interpret_next(runtime)
+    assert len(await facts(runtime)) == kept.MOST_WAITING + 1
+    assert runtime.db.committed.count == before
+
+
+async def test_a_reader_that_goes_on_reads_by_the_links_as_they_are_now(runtime):
+    reader = Reader()
+    await with_link(runtime)
+    await arrive(runtime, referral("M-1"))
+    await interpret_next(runtime, reader)
+    await with_link(runtime, charset="iso8859-2")
+    await arrive(runtime, referral("M-2").replace(b"Anna", b"\xb1nna"))
+    await interpret_next(runtime, reader)
+    _, event = await facts(runtime)
+    assert event.unsealed(runtime.sealer, Submission).patient.given_names == ("\u0105nna",)
+
+
 async def test_a_reader_that_was_overtaken_records_nothing(runtime):
     await with_link(runtime)
     await arrive(runtime, referral())
     async with runtime.db.read() as tx:
-        (waiting,) = await interpret.waiting(tx, sealer=runtime.sealer)
+        (waiting,) = (await interpret.waiting(tx, sealer=runtime.sealer)).messages
     await all_read(runtime)
     async with runtime.db.begin() as tx:
         late = interpret.understand(waiting)
@@ -147,7 +170,7 @@ async def test_a_stop_between_reading_and_recording_loses_nothing(runtime):
     await with_link(runtime)
     await arrive(runtime, referral())
     async with runtime.db.read() as tx:
-        assert len(await interpret.waiting(tx, sealer=runtime.sealer)) == 1
+        assert len((await interpret.waiting(tx, sealer=runtime.sealer)).messages) == 1
     assert len(await all_read(runtime)) == 1
 
 
@@ -157,7 +180,8 @@ async def test_large_messages_are_read_a_few_at_a_time(runtime):
     for number in range(3):
         await arrive(runtime, referral(f"M-{number}") + heavy)
     async with runtime.db.read() as tx:
-        assert len(await kept.waiting(tx)) == 2
+        oldest = await kept.waiting(tx)
+    assert (len(oldest.rows), oldest.is_all) == (2, False)
     assert len(await all_read(runtime)) == 3
 
 

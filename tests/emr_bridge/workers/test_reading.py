@@ -49,7 +49,7 @@ async def found(runtime):
     await with_link(runtime)
     await arrive(runtime, *(referral(f"M-{number}") for number in range(COUNT)))
     async with runtime.db.read() as tx:
-        return await interpret.waiting(tx, sealer=runtime.sealer)
+        return (await interpret.waiting(tx, sealer=runtime.sealer)).messages
 
 
 @pytest.fixture

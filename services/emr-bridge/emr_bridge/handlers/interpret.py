@@ -32,7 +32,7 @@ from emr_bridge.formats.hl7v2.interpret.reading import (
 from emr_bridge.formats.hl7v2.reader import read
 from emr_bridge.handlers.facts import Read, facts
 from emr_bridge.handlers.receive import seal_context
-from emr_bridge.handlers.senders import senders_of
+from emr_bridge.handlers.senders import LastKnown, senders_of
 from emr_bridge.store import links, messages
 from emr_bridge.store.messages import Correlation
 
@@ -69,17 +69,26 @@ class Understood:
     """Where the reading stands in the message's trace: what it asks for goes on from there."""
 
 
-async def waiting(tx: Transaction, *, sealer: Sealer) -> list[Waiting]:
+@dataclass(frozen=True, slots=True)
+class Oldest:
+    """The oldest messages that wait; `is_all` where no other does."""
+
+    messages: Sequence[Waiting]
+    is_all: bool
+
+
+async def waiting(tx: Transaction, *, sealer: Sealer, known: LastKnown | None = None) -> Oldest:
     """Return the oldest messages that were not read or not announced yet.
 
     The sender is looked up again: a clinic may have been registered since. One that does not open
     waits and lets the others by; CannotUnseal where none of them opens.
     """
-    rows = await messages.waiting(tx)
-    raws = _opened(rows, sealer)
-    headers = {identifier: read_header(raw) for identifier, raw in raws.items()}
-    senders = await senders_of(tx, headers.values())
-    return [
+    oldest = await messages.waiting(tx)
+    if not oldest.rows:
+        return Oldest((), oldest.is_all)
+    raws = _opened(oldest.rows, sealer)
+    senders = await (known or LastKnown()).at(tx, oldest.links_revision)
+    found = [
         Waiting(
             id=row["id"],
             raw=raws[row["id"]],
@@ -88,13 +97,14 @@ async def waiting(tx: Transaction, *, sealer: Sealer) -> list[Waiting]:
             message_type=row["message_type"],
             state=State(row["state"]),
             received_at=row["received_at"],
-            link=_believed(senders.link_of(headers[row["id"]]), row["link_id"]),
+            link=_believed(senders.link_of(read_header(raws[row["id"]])), row["link_id"]),
             link_at_door=row["link_id"],
             traceparent=row["traceparent"],
         )
-        for row in rows
+        for row in oldest.rows
         if row["id"] in raws
     ]
+    return Oldest(found, oldest.is_all)
 
 
 def _opened(rows: Sequence[RowMapping], sealer: Sealer) -> dict[UUID, bytes]:

@@ -1,6 +1,6 @@
 """Our application ACK (MSH-16): what came of a message, told as a message of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -28,13 +28,17 @@ LONGEST = timedelta(hours=24)
 """How long an answer is tried to be given."""
 
 
-async def owe(tx: Transaction, read: Sequence[Waiting], *, sealer: Sealer, now: datetime) -> None:
-    """Queue the application ACKs that are due for messages that were just read."""
-    asked = [
+def askers(messages: Iterable[Waiting]) -> list[Waiting]:
+    """Return the messages that may ask for an application ACK when they are read."""
+    return [
         message
-        for message in read
+        for message in messages
         if message.state is State.RECEIVED and message.link and _may_be_due(message, message.link)
     ]
+
+
+async def owe(tx: Transaction, asked: Sequence[Waiting], *, sealer: Sealer, now: datetime) -> None:
+    """Queue the application ACKs that are due for messages that were just read."""
     became = await messages.states_of(tx, [message.id for message in asked])
     for message in asked:
         is_error = became.get(message.id) == State.REVIEW

@@ -102,6 +102,19 @@ async def all_senders(tx: Transaction) -> Senders:
     return Senders(await links.by_sender(tx), revision)
 
 
+@dataclass(slots=True)
+class LastKnown:
+    """Every link as it was when last asked for: they are asked for again when they have changed."""
+
+    senders: Senders = NO_SENDERS
+
+    async def at(self, tx: Transaction, revision: int) -> Senders:
+        """Return the links of this revision, or of a later one."""
+        if self.senders.revision != revision:
+            self.senders = await all_senders(tx)
+        return self.senders
+
+
 async def senders_of(tx: Transaction, headers: Iterable[Header]) -> Senders:
     """Return the links of these messages as they are now."""
     return Senders(await links.by_sender(tx, {k for h in headers for k in sender_keys(h)}))

@@ -3,16 +3,15 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BindParameter, RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import BindParameter, RowMapping, Select, bindparam, func, insert, select, update
 
 from common.database import Transaction, insert_new
 from common.events.clinic import sender_key
 from emr_bridge.domain.message import UNKNOWN_SENDER, State
-from emr_bridge.store.tables import WAITING, correlations, messages
+from emr_bridge.store.tables import WAITING, correlations, links_revision, messages
 
 MOST_WAITING = 100
 MOST_BYTES = 32 * 1024 * 1024
@@ -39,6 +38,42 @@ READ = (
 """What reading and announcing a message takes."""
 
 
+def _oldest() -> Select[Any]:
+    """Return the one question for what is to be read now, and by what links."""
+    queue = select(messages.c.id, messages.c.size).where(WAITING).order_by(messages.c.id)
+    oldest = queue.limit(MOST_WAITING).cte("oldest")
+    up_to_it = func.sum(oldest.c.size).over(order_by=oldest.c.id)
+    summed = select(oldest.c.id, oldest.c.size, up_to_it.label("total")).cte("summed")
+    fits = (summed.c.total <= MOST_BYTES) | (summed.c.total == summed.c.size)
+    count = select(func.count()).select_from(oldest).scalar_subquery()
+    revision = select(links_revision.c.revision).scalar_subquery()
+    beside = (count.label("waiting"), func.coalesce(revision, 0).label("links_revision"))
+    chosen = messages.c.id.in_(select(summed.c.id).where(fits))
+    return select(*READ, *beside).where(chosen).order_by(messages.c.id)
+
+
+def _given(name: str) -> BindParameter[Any]:
+    return bindparam(name, type_=messages.c[name].type)
+
+
+OLDEST = _oldest()
+ONE = messages.c.id == bindparam("of", type_=messages.c.id.type)
+THESE = messages.c.id.in_(bindparam("ids", type_=messages.c.id.type, expanding=True))
+STATE = (messages.c.id, messages.c.state, messages.c.announced)
+STILL_WAITING = select(*STATE).where(THESE, WAITING).with_for_update()
+BECAME = {name: _given(name) for name in ("state", "reason", "became", "repairs", "interpreted_at")}
+FINISH = (
+    update(messages)
+    .where(ONE)
+    .values(
+        BECAME
+        | {name: func.coalesce(_given(name), messages.c[name]) for name in ("link_id", "clinic_id")}
+        | {"announced": True}
+    )
+)
+"""Statements of every reading, built once: to build them costs more than to run them."""
+
+
 class NewMessage(NamedTuple):
     """A row to be. `raw` is sealed; `dedup_key` says what may exist only once."""
 
@@ -57,6 +92,15 @@ class NewMessage(NamedTuple):
     ack: bytes
     received_at: datetime
     traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Oldest:
+    """The oldest messages that wait, `is_all` where no other does, and the revision of the links."""
+
+    rows: Sequence[RowMapping]
+    is_all: bool
+    links_revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +136,19 @@ async def kept_answers(tx: Transaction, keys: Sequence[str]) -> dict[str, tuple[
     return {row.dedup_key: (row.sha256, row.ack) for row in rows}
 
 
-async def waiting(tx: Transaction) -> list[RowMapping]:
+async def waiting(tx: Transaction) -> Oldest:
     """Return the oldest messages to be read or announced: at least one, not more than fit."""
-    sizes = select(messages.c.id, messages.c.size).where(WAITING)
-    oldest = (await tx.execute(sizes.order_by(messages.c.id).limit(MOST_WAITING))).all()
-    total = accumulate(row.size for row in oldest)
-    ids = [row.id for row, size in zip(oldest, total, strict=True) if size <= MOST_BYTES]
-    chosen = ids or [row.id for row in oldest[:1]]
-    if not chosen:
-        return []
-    rows = await tx.execute(select(*READ).where(messages.c.id.in_(chosen)).order_by(messages.c.id))
-    return list(rows.mappings())
+    rows = list((await tx.execute(OLDEST)).mappings())
+    if not rows:
+        return Oldest((), is_all=True, links_revision=0)
+    is_all = len(rows) == rows[0]["waiting"] < MOST_WAITING
+    return Oldest(rows, is_all=is_all, links_revision=rows[0]["links_revision"])
 
 
 async def still_waiting(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, RowMapping]:
     """Return those that no other worker has recorded meanwhile, kept from others until the commit."""
-    columns = (messages.c.id, messages.c.state, messages.c.announced)
-    mine = select(*columns).where(messages.c.id.in_(ids), WAITING).with_for_update()
-    return {row["id"]: row for row in (await tx.execute(mine)).mappings()}
+    rows = await tx.execute(STILL_WAITING, {"ids": ids})
+    return {row["id"]: row for row in rows.mappings()}
 
 
 async def finish(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
@@ -117,13 +156,8 @@ async def finish(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
 
     Where it knows no link the one that was found at the door stays.
     """
-    if not rows:
-        return
-    values: dict[str, Any] = {name: _given(name) for name in rows[0] if name != "of"}
-    for name in ("link_id", "clinic_id"):
-        values[name] = func.coalesce(values[name], messages.c[name])
-    mine = update(messages).where(messages.c.id == bindparam("of", type_=messages.c.id.type))
-    await tx.execute(mine.values(values | {"announced": True}), rows)
+    if rows:
+        await tx.execute(FINISH, rows)
 
 
 async def mark_announced(tx: Transaction, ids: Sequence[UUID]) -> None:
@@ -192,7 +226,3 @@ async def correlation_of(tx: Transaction, referral_id: UUID) -> Correlation | No
 def _values(row: NewMessage) -> dict[str, Any]:
     given = {"repairs": [], "duplicates": 0, "announced": False}
     return row._asdict() | given
-
-
-def _given(name: str) -> BindParameter[Any]:
-    return bindparam(name, type_=messages.c[name].type)

@@ -15,7 +15,7 @@ from emr_bridge.handlers import interpret, marks, reply
 from emr_bridge.handlers.interpret import Understood
 from emr_bridge.handlers.marks import Marks
 from emr_bridge.store import messages
-from emr_bridge.workers.reading import Reader, read_here
+from emr_bridge.workers.reading import ALL, Reader, read_here
 
 log = structlog.get_logger()
 
@@ -62,7 +62,7 @@ async def give_way(is_crowded: Callable[[], bool]) -> None:
 
 
 async def interpret_next(runtime: Runtime, reader: Reader | None = None) -> bool:
-    """Read the oldest messages and record what they became; return whether there were any.
+    """Read the oldest messages and record what they became; return whether others wait.
 
     What follows from reading is written with it: by what they are searched, and the application
     ACKs that are due.
@@ -70,26 +70,30 @@ async def interpret_next(runtime: Runtime, reader: Reader | None = None) -> bool
     Reading happens outside the transaction that records. Should two processes read the same
     messages all the same, whoever records first is believed, the other finds nothing to record.
     """
+    reader = reader or Reader(few=ALL)
     async with runtime.db.read() as turn:
         await _turn(turn)
-        found = await interpret.waiting(turn, sealer=runtime.sealer)
-        if not found:
-            return False
-        understood, numbers = await (reader.read(found) if reader else read_here(found))
-        if not await _written(runtime, understood, numbers):
-            for one in understood:
-                await _write_alone(runtime, one)
-    return True
+        found = await interpret.waiting(turn, sealer=runtime.sealer, known=reader.known)
+        if found.messages:
+            understood, numbers = await reader.read(found.messages)
+            if not await _written(runtime, understood, numbers):
+                for one in understood:
+                    await _write_alone(runtime, one)
+    return not found.is_all
 
 
 async def _written(runtime: Runtime, understood: Sequence[Understood], numbers: Marks) -> bool:
-    """Record readings in one transaction; False where one of them can never be recorded."""
+    """Record readings in one transaction; False where one of them can never be recorded.
+
+    Of what is written no worker makes anything but of the application ACKs.
+    """
     now, sealer = runtime.clock(), runtime.sealer
+    asked = reply.askers(one.message for one in understood)
     try:
-        async with runtime.db.begin() as tx:
+        async with runtime.db.begin(wakes=bool(asked)) as tx:
             await interpret.record(tx, understood, sealer=sealer, now=now)
             await marks.note(tx, numbers, sealer=sealer)
-            await reply.owe(tx, [one.message for one in understood], sealer=sealer, now=now)
+            await reply.owe(tx, asked, sealer=sealer, now=now)
     except Exception as error:
         if is_outage(error) or is_momentary(error):
             raise

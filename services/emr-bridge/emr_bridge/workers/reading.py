@@ -7,6 +7,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -22,11 +23,15 @@ from emr_bridge.formats.hl7v2.interpret.reading import Doubtful
 from emr_bridge.handlers import interpret, marks
 from emr_bridge.handlers.interpret import Understood, Waiting
 from emr_bridge.handlers.marks import Marks
+from emr_bridge.handlers.senders import LastKnown
 
 log = structlog.get_logger()
 
 FEW = 8
 """So many messages are read sooner than another process hears of them."""
+
+ALL = sys.maxsize
+"""As `few`: nothing is read elsewhere."""
 
 NICE = 10
 """How far its process steps back: a tenth of a processor that others want, all of one that is free."""
@@ -55,6 +60,7 @@ class Reader:
     read_all: Callable[[Found], Read] = understand_all
     patience_seconds: float = PATIENCE_SECONDS
     few: int = FEW
+    known: LastKnown = field(default_factory=LastKnown, init=False)
     _pool: ProcessPoolExecutor | None = field(default=None, init=False)
     _children: list[BaseProcess] = field(default_factory=list, init=False)
 
