@@ -6,14 +6,15 @@ Knows what was asked under which key, not what it did.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from fastapi import Response
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, Select, select
 
 from common.database import Transaction
 from common.errors import KeyReused
-from common.rows import Rows, insert_all
+from common.rows import Rows, insert_all, one_of
 from common.sealing import Sealer
 from common.tables import idempotency_keys as keys
 
@@ -46,12 +47,9 @@ async def find_all(
     """Return the answers that were given before; KeyReused stands for one to another request."""
     if not asked:
         return {}
-    query = (
-        select(keys)
-        .where(keys.c.scope.in_({one.scope for one in asked}))
-        .where(keys.c.key.in_({one.key for one in asked}))
-    )
-    kept = {(row["scope"], row["key"]): row for row in (await tx.execute(query)).mappings()}
+    wanted = {"scopes": list({one.scope for one in asked}), "keys": [one.key for one in asked]}
+    rows = (await tx.execute(_query(tx.dialect.name), wanted)).mappings()
+    kept = {(row["scope"], row["key"]): row for row in rows}
     return {one: _again(kept[one.place], one, sealer) for one in asked if one.place in kept}
 
 
@@ -65,6 +63,12 @@ async def keep_all(
 def rows_of(answered: Sequence[tuple[Asked, Response]], sealer: Sealer, *, now: datetime) -> Rows:
     """Return the rows of answers, for a caller that inserts them with its own."""
     return keys, [_row(asked, response, sealer, now) for asked, response in answered]
+
+
+@lru_cache(maxsize=2)
+def _query(dialect: str) -> Select[*tuple[Any, ...]]:
+    wanted = one_of(keys.c.scope, "scopes", dialect) & one_of(keys.c.key, "keys", dialect)
+    return select(keys).where(wanted)
 
 
 def _again(kept: RowMapping, asked: Asked, sealer: Sealer) -> Response | KeyReused:

@@ -12,6 +12,7 @@ from common.database import Transaction
 from common.errors import FieldError, Invalid
 from common.groupcommit import GroupCommit
 from common.idempotency import alone, asked_of
+from common.rows import Rows, insert_all
 from common.service import Runtime
 from intake.api import views
 from intake.api.counted import Counted
@@ -19,7 +20,8 @@ from intake.api.given import Actor, IdempotencyKey, base_of, desk, etag
 from intake.api.refusals import SUBMITTING
 from intake.api.shapes import ReferralOut
 from intake.api.submission import SubmissionIn
-from intake.handlers.arrive import Order, take_in
+from intake.handlers import arrive
+from intake.handlers.arrive import Order
 from intake.handlers.desk import Desk
 from intake.handlers.submit import submit
 from intake.store import clinics
@@ -78,11 +80,13 @@ class Door:
             ids = {posted.clinic_id for posted in fresh}
             contacts = await clinics.one_at_a_time(tx, runtime.sealer, ids) if ids else {}
             told |= {posted: _no_clinic() for posted in fresh if posted.clinic_id not in contacts}
-            known = [posted for posted in fresh if posted not in told]
-            orders = [posted.order(now) for posted in known]
-            arrived = await take_in(tx, runtime.sealer, orders, contacts, now=now)
-            new = {p: _created(views.newcomer(n, p.base)) for p, n in zip(known, arrived) if n}
-            await _keep(tx, new, runtime, now)
+            known = {posted: posted.order(now) for posted in fresh if posted not in told}
+            free = await arrive.plainly_new(tx, list(known.values()))
+            plain = {posted: free_id for posted, free_id in zip(known, free) if free_id}
+            orders = [known[posted] for posted in plain]
+            arrived = arrive.decide_all(orders, list(plain.values()), contacts, now=now)
+            new = {p: _created(views.newcomer(n, p.base)) for p, n in zip(plain, arrived)}
+            await arrive.keep_all(tx, runtime.sealer, arrived, _kept(new, runtime, now), now=now)
         return [told.get(posted) or new.get(posted) for posted in batch]
 
     async def _look(self, posted: Posted) -> Response:
@@ -98,7 +102,7 @@ class Door:
             submitted = await submit(tx, order, now=now)
             view = await views.referral(tx, order.desk, submitted.referral.id, posted.base)
             response = _created(view, status=201 if submitted.is_new else 200)
-            await _keep(tx, {posted: response}, runtime, now)
+            await insert_all(tx, _kept({posted: response}, runtime, now))
             return response
 
 
@@ -111,11 +115,10 @@ async def _repeated(
     return {asked[one]: answer for one, answer in before.items()}
 
 
-async def _keep(
-    tx: Transaction, new: dict[Posted, Response], runtime: Runtime, now: datetime
-) -> None:
+def _kept(new: dict[Posted, Response], runtime: Runtime, now: datetime) -> Rows:
+    """Return the rows of answers that may be asked for again."""
     answered = [(posted.asked, response) for posted, response in new.items() if posted.asked]
-    await answers.keep_all(tx, answered, runtime.sealer, now=now)
+    return answers.rows_of(answered, runtime.sealer, now=now)
 
 
 def _created(view: ReferralOut, status: int = 201) -> Response:

@@ -5,7 +5,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from itertools import compress
 from uuid import UUID
 
 from common import tracing
@@ -13,7 +12,7 @@ from common.database import Transaction
 from common.events.people import Contact
 from common.events.submission import Identifier, Submission
 from common.ids import new_id, short_code
-from common.rows import insert_all
+from common.rows import Rows, insert_all
 from common.sealing import Sealer
 from intake.domain import completeness, findings, information
 from intake.domain.details import Details
@@ -23,10 +22,11 @@ from intake.domain.referral import Referral
 from intake.handlers import card, likeness, record
 from intake.handlers.desk import Desk
 from intake.handlers.record import Telling
-from intake.store import external_ids, patient_numbers, referrals
+from intake.store import external_ids, known, patient_numbers, referrals
 from intake.store import findings as kept_findings
 from intake.store.external_ids import Number
-from intake.store.referrals import Kept, Origin, Patient
+from intake.store.known import Patient
+from intake.store.referrals import Kept, Origin
 
 
 @dataclass(frozen=True)
@@ -77,59 +77,38 @@ class Newcomer:
         return referral.id, referral.clinic_id, said.patient.identifiers
 
 
-async def take_in(
-    tx: Transaction,
-    sealer: Sealer,
-    orders: Sequence[Order],
-    contacts: Mapping[str, Contact | None],
-    *,
-    now: datetime,
-) -> list[Newcomer | None]:
-    """Write the orders that are plainly new; None stands for one that must be looked at alone.
-
-    The caller has locked the clinics, and says whom to address at each.
-    """
-    new = await plainly_new(tx, orders)
-    arrived = await take_all(tx, sealer, list(compress(orders, new)), contacts, now=now)
-    rest = iter(arrived)
-    return [next(rest) if is_new else None for is_new in new]
-
-
-async def plainly_new(tx: Transaction, orders: Sequence[Order]) -> list[bool]:
-    """Return which orders are new beyond doubt, whatever becomes of the others.
+async def plainly_new(tx: Transaction, orders: Sequence[Order]) -> list[UUID | None]:
+    """Return a free id for each order that is new beyond doubt, whatever becomes of the others.
 
     Neither an open (or active) referral nor an order before it here has its number, or its patient
     with its drug. The caller has locked the clinics.
     """
     numbers = {number for order in orders for number in order.numbers}
     patients = {order.patient for order in orders if order.patient}
-    taken = await external_ids.taken(tx, numbers)
-    served = await referrals.patients_served(tx, patients)
-    return list(_plainly_new(orders, taken, served))
+    drawn = _draw(len(orders))
+    there = await known.look(tx, numbers, patients, drawn)
+    free = _free(drawn, there.codes)
+    free += await free_ids(tx, len(orders) - len(free))
+    new = _plainly_new(orders, there)
+    return [one if is_new else None for one, is_new in zip(free, new, strict=True)]
 
 
-async def take_all(
-    tx: Transaction,
-    sealer: Sealer,
+def decide_all(
     orders: Sequence[Order],
+    ids: Sequence[UUID],
     contacts: Mapping[str, Contact | None],
     *,
     now: datetime,
 ) -> list[Newcomer]:
-    """Write orders that are plainly new."""
-    ids = await free_ids(tx, len(orders))
-    arrived = [
+    """Decide on orders that are plainly new; `contacts` says whom to address at each clinic."""
+    return [
         _in_its_trace(order, identifier, contacts[order.clinic_id], now)
         for order, identifier in zip(orders, ids, strict=True)
     ]
-    await keep_all(tx, sealer, arrived, now=now)
-    return arrived
 
 
-def _plainly_new(
-    orders: Sequence[Order], taken: AbstractSet[Number], served: AbstractSet[Patient]
-) -> Iterator[bool]:
-    numbers, patients = set(taken), set(served)
+def _plainly_new(orders: Sequence[Order], there: known.Known) -> Iterator[bool]:
+    numbers, patients = set(there.numbers), set(there.patients)
     for order in orders:
         yield numbers.isdisjoint(order.numbers) and order.patient not in patients
         numbers |= order.numbers
@@ -139,14 +118,20 @@ def _plainly_new(
 
 async def free_ids(tx: Transaction, count: int) -> list[UUID]:
     """Draw ids until the short code of each is free."""
-    free: dict[str, UUID] = {}
+    free: list[UUID] = []
     while missing := count - len(free):
-        drawn = {
-            short_code(identifier): identifier for identifier in (new_id() for _ in range(missing))
-        }
-        taken = await referrals.codes_taken(tx, drawn)
-        free |= {code: drawn[code] for code in drawn.keys() - taken - free.keys()}
-    return list(free.values())
+        drawn = _draw(missing)
+        free += _free(drawn, (await known.look(tx, codes=drawn)).codes)
+    return free
+
+
+def _draw(count: int) -> dict[str, UUID]:
+    """Draw ids, by their short codes; should two have one code there is one id less."""
+    return {short_code(identifier): identifier for identifier in (new_id() for _ in range(count))}
+
+
+def _free(drawn: Mapping[str, UUID], taken: AbstractSet[str]) -> list[UUID]:
+    return [identifier for code, identifier in drawn.items() if code not in taken]
 
 
 def _in_its_trace(
@@ -184,9 +169,9 @@ def newcomer(
 
 
 async def keep_all(
-    tx: Transaction, sealer: Sealer, arrived: Sequence[Newcomer], *, now: datetime
+    tx: Transaction, sealer: Sealer, arrived: Sequence[Newcomer], *beside: Rows, now: datetime
 ) -> None:
-    """Write new referrals with their numbers, findings, timelines and events."""
+    """Write new referrals with their numbers, findings, timelines and events, and rows `beside` them."""
     ids = [(one.kept.referral.id, one) for one in arrived]
     telling = [telling for one in arrived for telling in one.telling]
     await insert_all(
@@ -196,6 +181,7 @@ async def keep_all(
         patient_numbers.rows_of(sealer, [one.patient for one in arrived]),
         kept_findings.rows_of([(i, made) for i, one in ids for made in one.findings], now=now),
         *record.rows_of(tx, sealer, telling, now=now),
+        *beside,
     )
 
 

@@ -62,11 +62,11 @@ async def take_submissions(
     ids = {one.clinic_id for one in said}
     contacts = await clinics.one_at_a_time(tx, desk.sealer, ids) if ids else {}
     while said:
-        plain = said[: await _plainly_new(tx, said, contacts)]
-        orders = [one.order for one in plain]
-        new = await arrive.take_all(tx, desk.sealer, orders, contacts, now=now)
-        ids_of_new = [one.kept.referral.id for one in new]
-        await _keep_beside(tx, desk, list(zip(plain, ids_of_new, strict=True)), now=now)
+        free = await _plainly_new(tx, said, contacts)
+        plain = said[: len(free)]
+        new = arrive.decide_all([one.order for one in plain], free, contacts, now=now)
+        await arrive.keep_all(tx, desk.sealer, new, now=now)
+        await _keep_beside(tx, desk, list(zip(plain, free, strict=True)), now=now)
         for one in said[len(plain) : len(plain) + 1]:
             with tracing.span("take in alone", parent=one.traceparent, door=one.order.door):
                 await _take_alone(tx, one, is_known_clinic=one.clinic_id in contacts, now=now)
@@ -88,11 +88,11 @@ async def _first_said(
 
 async def _plainly_new(
     tx: Transaction, said: Sequence[Said], contacts: Mapping[str, Contact | None]
-) -> int:
-    """Return how many, from the first on, can only be new referrals."""
+) -> list[UUID]:
+    """Return a free id for each, from the first on, that can only be a new referral."""
     able = takewhile(lambda one: one.event.purpose == "new" and one.clinic_id in contacts, said)
-    plain = await arrive.plainly_new(tx, [one.order for one in able])
-    return len(list(takewhile(bool, plain)))
+    free = await arrive.plainly_new(tx, [one.order for one in able])
+    return [one for one in takewhile(bool, free) if one]
 
 
 async def _take_alone(tx: Transaction, said: Said, *, is_known_clinic: bool, now: datetime) -> None:

@@ -3,15 +3,17 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy import RowMapping, Select, func, select, update
 
 from common.database import Transaction, insert_new
 from common.errors import ConcurrentUpdate, NotFound
 from common.events.clinic import Hl7Link
 from common.events.people import ClinicCard, Contact
+from common.rows import one_of
 from common.sealing import Sealer
 from intake.domain.clinic import Clinic, coordinator_of
 from intake.store import sealed
@@ -74,9 +76,14 @@ async def one_at_a_time(
     that nobody waits in a circle; rows that refer to a clinic are not kept waiting. SQLite has one
     writer anyway.
     """
-    query = select(table.c.id, table.c.people).where(table.c.id.in_(set(clinic_ids)))
-    rows = await tx.execute(query.order_by(table.c.id).with_for_update(key_share=True))
+    rows = await tx.execute(_locking(tx.dialect.name), {"ids": list(set(clinic_ids))})
     return {row.id: coordinator_of(_people(sealer, row.id, row.people).contacts) for row in rows}
+
+
+@lru_cache(maxsize=2)
+def _locking(dialect: str) -> Select[str, bytes]:
+    query = select(table.c.id, table.c.people).where(one_of(table.c.id, "ids", dialect))
+    return query.order_by(table.c.id).with_for_update(key_share=True)
 
 
 async def page(tx: Transaction, sealer: Sealer, *, after: str | None, limit: int) -> list[Clinic]:

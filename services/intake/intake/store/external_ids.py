@@ -1,7 +1,6 @@
 """The numbers that clinics gave to their orders, by which a referral is found again."""
 
 from collections.abc import Iterable, Sequence
-from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from sqlalchemy import ColumnElement, select
 from common.database import Transaction, insert_new
 from common.events.submission import Identifier
 from common.rows import Rows
-from intake.domain.referral import LIVE, OPEN, Status
+from intake.domain.referral import OPEN, Status
 from intake.store.tables import external_ids as table
 from intake.store.tables import referrals
 from intake.store.text import plain
@@ -42,20 +41,6 @@ async def add(
 def rows_of(numbers: Sequence[tuple[UUID, Number]]) -> Rows:
     """Return the rows of numbers that referrals do not have yet."""
     return table, [{"referral_id": one} | number._asdict() for one, number in numbers]
-
-
-async def taken(tx: Transaction, numbers: AbstractSet[Number]) -> set[Number]:
-    """Return which of these numbers referrals have that are open or active."""
-    if not numbers:
-        return set()
-    query = (
-        select(table.c.clinic_id, table.c.system, table.c.value)
-        .join(referrals, table.c.referral_id == referrals.c.id)
-        .where(referrals.c.status.in_([status.value for status in LIVE]))
-        .where(table.c.clinic_id.in_({number.clinic_id for number in numbers}))
-        .where(table.c.value.in_({number.value for number in numbers}))
-    )
-    return {Number(*row) for row in await tx.execute(query)} & numbers
 
 
 async def find(

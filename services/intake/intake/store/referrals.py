@@ -1,7 +1,6 @@
 """Referrals: the state in columns that can be searched, what people said in one sealed column."""
 
-from collections.abc import Collection, Iterable, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,9 +24,6 @@ PAUSE: TypeAdapter[Pause | None] = TypeAdapter(Pause | None)
 CANCELLATION: TypeAdapter[Cancellation | None] = TypeAdapter(Cancellation | None)
 
 EXISTING = select(table.c.id).where(table.c.id.in_(bindparam("ids", expanding=True)))
-
-Patient = tuple[str, str]
-"""A clinic's id and the keyed hash of one patient of it with one drug."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,24 +74,6 @@ async def exists(tx: Transaction, referral_id: UUID) -> bool:
 async def existing(tx: Transaction, referral_ids: Collection[UUID]) -> set[UUID]:
     """Return which of these referrals there are."""
     return set(await tx.scalars(EXISTING, {"ids": list(referral_ids)}))
-
-
-async def codes_taken(tx: Transaction, codes: Iterable[str]) -> set[str]:
-    """Return which of these short codes referrals have."""
-    return set(await tx.scalars(select(table.c.code).where(table.c.code.in_(set(codes)))))
-
-
-async def patients_served(tx: Transaction, patients: AbstractSet[Patient]) -> set[Patient]:
-    """Return for which of these patients, each with the drug, the clinic has an open referral."""
-    if not patients:
-        return set()
-    query = (
-        select(table.c.clinic_id, table.c.patient_index)
-        .where(table.c.clinic_id.in_({clinic_id for clinic_id, _ in patients}))
-        .where(table.c.patient_index.in_({index for _, index in patients}))
-        .where(table.c.status.in_([status.value for status in OPEN]))
-    )
-    return {(row[0], row[1]) for row in await tx.execute(query)} & patients
 
 
 async def open_code_of(tx: Transaction, clinic_id: str, patient_index: str) -> str | None:
