@@ -150,7 +150,7 @@ async def _go_on(
             tx, notice, clinic, means.configured, series=series, now=now
         )
     if channel is None:
-        await route.ask_a_person(tx, TaskKind.CHANNELS_EXHAUSTED, notice, now=now)
+        await route.ask_a_person(tx, TaskKind.CHANNELS_EXHAUSTED, [notice], now=now)
     return Onward(channel=channel, needs_person=channel is None)
 
 

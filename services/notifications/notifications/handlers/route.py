@@ -53,13 +53,15 @@ async def begin_first(
 ) -> None:
     """Begin new notices, each by the first usable channel of its clinic; where there is none a person is asked."""
     planned: list[NewDelivery] = []
+    stranded: list[Notice] = []
     for notice, clinic in told:
         channel = next_channel(clinic, configured)
         if channel is None:
-            await ask_a_person(tx, TaskKind.NO_ELIGIBLE_CHANNEL, notice, now=now)
+            stranded.append(notice)
         else:
             planned.append(_planned(notice, clinic, channel, FIRST, notice["traceparent"]))
     await _begin(tx, planned, now=now)
+    await ask_a_person(tx, TaskKind.NO_ELIGIBLE_CHANNEL, stranded, now=now)
 
 
 def _planned(
@@ -82,11 +84,19 @@ async def ask_for_baa(tx: Transaction, clinic_id: str, *, now: datetime) -> None
         log.warning("deliveries_held", clinic_id=clinic_id, reason="no_baa")
 
 
-async def ask_a_person(tx: Transaction, kind: TaskKind, notice: Notice, *, now: datetime) -> None:
-    """Ask a person to tell the clinic, because no channel is left."""
-    about = {"clinic_id": notice["clinic_id"], "referral_id": notice["referral_id"]}
-    key = str(notice["id"])
-    await tasks.add(tx, kind, key, now=now, notice_id=notice["id"], **about)
+async def ask_a_person(
+    tx: Transaction, kind: TaskKind, untold: Sequence[Notice], *, now: datetime
+) -> None:
+    """Ask a person to tell clinics of notices for which no channel is left."""
+    asked = {
+        str(notice["id"]): {
+            "notice_id": notice["id"],
+            "clinic_id": notice["clinic_id"],
+            "referral_id": notice["referral_id"],
+        }
+        for notice in untold
+    }
+    await tasks.add_all(tx, kind, asked, now=now)
 
 
 async def begin_stranded(

@@ -5,7 +5,16 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, bindparam, delete, select, update
+from sqlalchemy import (
+    BindParameter,
+    Row,
+    bindparam,
+    delete,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
 
 from common.database import Transaction, insert_new
 from common.errors import NotFound
@@ -18,12 +27,17 @@ from notifications.store.tables import clinics, quarantined_numbers, webhook_end
 _THESE: BindParameter[Sequence[str]] = bindparam("ids", expanding=True)
 KNOWN = select(clinics).where(clinics.c.id.in_(_THESE)).order_by(clinics.c.id)
 HELD = KNOWN.with_for_update(read=True)
-QUARANTINED = select(quarantined_numbers.c.clinic_id, quarantined_numbers.c.number).where(
-    quarantined_numbers.c.clinic_id.in_(_THESE)
+UNUSABLE = union_all(
+    select(
+        literal_column("'fax'"), quarantined_numbers.c.clinic_id, quarantined_numbers.c.number
+    ).where(quarantined_numbers.c.clinic_id.in_(_THESE)),
+    select(
+        literal_column("'webhook'"), webhook_endpoints.c.clinic_id, webhook_endpoints.c.url
+    ).where(
+        webhook_endpoints.c.clinic_id.in_(_THESE), webhook_endpoints.c.disabled_at.is_not(None)
+    ),
 )
-DISABLED = select(webhook_endpoints.c.clinic_id, webhook_endpoints.c.url).where(
-    webhook_endpoints.c.clinic_id.in_(_THESE), webhook_endpoints.c.disabled_at.is_not(None)
-)
+"""Numbers that proved to be wrong and endpoints that are gone: channel, clinic, destination."""
 
 
 def _context(clinic_id: str) -> str:
@@ -63,9 +77,8 @@ async def find_all(
     """
     of_these = {"ids": list(clinic_ids)}
     rows = (await tx.execute(HELD if hold else KNOWN, of_these)).all()
-    numbers = {(*row,) for row in await tx.execute(QUARANTINED, of_these)} if rows else set()
-    gone = {(*row,) for row in await tx.execute(DISABLED, of_these)} if rows else set()
-    return {row.id: _clinic(row, numbers, gone, sealer=sealer) for row in rows}
+    unusable = {(*one,) for one in await tx.execute(UNUSABLE, of_these)} if rows else set()
+    return {row.id: _clinic(row, unusable, sealer=sealer) for row in rows}
 
 
 async def get(tx: Transaction, clinic_id: str, *, sealer: Sealer, hold: bool = False) -> Clinic:
@@ -76,13 +89,7 @@ async def get(tx: Transaction, clinic_id: str, *, sealer: Sealer, hold: bool = F
     return clinic
 
 
-def _clinic(
-    row: Row[Any],
-    quarantined: AbstractSet[tuple[str, ...]],
-    disabled: AbstractSet[tuple[str, ...]],
-    *,
-    sealer: Sealer,
-) -> Clinic:
+def _clinic(row: Row[Any], unusable: AbstractSet[tuple[str, ...]], *, sealer: Sealer) -> Clinic:
     facts = ClinicChanged.model_validate(row.facts)
     card = ClinicCard.model_validate_json(sealer.unseal_bytes(row.card, _context(row.id)))
     return Clinic(
@@ -99,8 +106,10 @@ def _clinic(
         hl7_links=facts.hl7_links,
         promises=dict(facts.promises),
         baa_signed_on=facts.baa_signed_on,
-        quarantined_numbers=frozenset(n for whose, n in quarantined if whose == row.id),
-        webhook_disabled=(row.id, facts.webhook_url) in disabled,
+        quarantined_numbers=frozenset(
+            number for channel, whose, number in unusable if (channel, whose) == ("fax", row.id)
+        ),
+        webhook_disabled=("webhook", row.id, facts.webhook_url) in unusable,
     )
 
 

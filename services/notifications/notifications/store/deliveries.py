@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, exists, func, or_, select, update
 
 from common import claims
 from common.database import Transaction
 from common.errors import NotFound
 from common.events.notification import ChannelName
 from common.ids import new_id
+from common.rows import insert_all
 from common.sealing import Sealer
 from notifications.domain.delivery import LIVE, DeliveryState, sources
 from notifications.store.notices import Notice
@@ -49,8 +50,7 @@ class NewDelivery:
 
 async def add_all(tx: Transaction, new: Sequence[NewDelivery], *, now: datetime) -> None:
     """Write deliveries that have not begun."""
-    if new:
-        await tx.execute(insert(deliveries), [_row(one, now) for one in new])
+    await insert_all(tx, (deliveries, [_row(one, now) for one in new]))
 
 
 def _row(new: NewDelivery, now: datetime) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, select, update
 
 from common.database import Transaction
 from common.events.clinic import PromiseKind
 from common.ids import new_id
+from common.rows import insert_all
 from notifications.domain.promise import RUNNING, Deadline, PromiseState, sources
 from notifications.store.notices import Notice
 from notifications.store.tables import promises
@@ -28,8 +29,7 @@ class NewPromise:
 async def add_all(tx: Transaction, new: Sequence[NewPromise]) -> list[dict[str, Any]]:
     """Write promises; return them by their columns."""
     rows = [_row(one) for one in new]
-    if rows:
-        await tx.execute(insert(promises), rows)
+    await insert_all(tx, (promises, rows))
     return rows
 
 

@@ -1,6 +1,6 @@
 """What a person must do: one open task per cause."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -40,10 +40,22 @@ async def add(
     tx: Transaction, kind: TaskKind, key: str, *, now: datetime, **about: Any
 ) -> UUID | None:
     """Ask a person, unless the same is asked already; `about` names clinic, notice and the like."""
-    task_id = new_id()
-    row = {"id": task_id, "kind": kind, "key": key, "state": "open", "created_at": now} | about
+    row = _row(kind, key, now) | about
     added = await tx.execute(insert_new(tx, tasks).values(row))
-    return task_id if added.rowcount else None
+    return row["id"] if added.rowcount else None
+
+
+async def add_all(
+    tx: Transaction, kind: TaskKind, asked: Mapping[str, Mapping[str, Any]], *, now: datetime
+) -> None:
+    """Ask a person for each of several keys as `add` does; each says the same about itself."""
+    rows = [{**_row(kind, key, now), **about} for key, about in asked.items()]
+    if rows:
+        await tx.execute(insert_new(tx, tasks), rows)
+
+
+def _row(kind: TaskKind, key: str, now: datetime) -> dict[str, Any]:
+    return {"id": new_id(), "kind": kind, "key": key, "state": "open", "created_at": now}
 
 
 @dataclass(frozen=True, slots=True)

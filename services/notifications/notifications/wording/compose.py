@@ -60,8 +60,8 @@ def compose(
 def _render(name: str, values: Mapping[str, Any]) -> dict[str, str]:
     template = _ENVIRONMENT.get_template(f"{name}.txt.j2")
     context = template.new_context(dict(values))
-    # Only a whole run of the template finds the blocks of those that it extends.
-    "".join(template.root_render_func(context))
+    # The beginning of a run finds the blocks of all that the template extends.
+    next(iter(template.root_render_func(context)), None)
     return {block: _block(context, chain[0]) for block, chain in context.blocks.items()}
 
 
