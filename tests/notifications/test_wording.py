@@ -18,7 +18,7 @@ from tests.notifications.templates.events import (
 from common.events.people import Contact, PatientCard
 from common.events.referral import InformationNeeded, ReferralReceived, ReferralScheduled
 from notifications.wording import compose, dates
-from notifications.wording.text import patient_name, phone, plain, words
+from notifications.wording.text import one_line, patient_name, phone, plain, words
 
 
 def told(event, name, *, card=CARD, clinic=CLINIC, now=NOW):
@@ -226,3 +226,10 @@ def test_small_words():
     assert phone("+442071234567") == "+442071234567"
     assert words("drug_not-found") == "drug not found"
     assert plain(" N\u0303o\u200bn ") == "Ño n"
+
+
+@pytest.mark.parametrize("sign", ["", "é"], ids=["ascii", "beyond"])
+def test_what_people_wrote_stands_on_one_line_without_control_characters(sign: str) -> None:
+    wrote = f"\tAna\x00\x7f{sign}\r\n  Ruiz\x1f \n"
+    assert one_line(wrote) == (f" Ana {sign} Ruiz " if sign else " Ana Ruiz ")
+    assert plain(wrote) == one_line(wrote).strip()

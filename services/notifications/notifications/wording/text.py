@@ -7,13 +7,16 @@ from datetime import date
 from common.events.people import Contact, PatientCard
 
 SPACES = re.compile(r"\s+")
+ASCII_SPACES = re.compile(r"[\x00-\x20\x7f]+")
+"""Blanks and control characters; what is not ASCII has many more."""
+
 NANP = re.compile(r"\+1(\d{3})(\d{3})(\d{4})")
 
 
 def one_line(value: str) -> str:
     """Return text without line breaks: composed letters, no control characters, single spaces."""
-    if value.isascii() and value.isprintable() and "  " not in value:
-        return value
+    if value.isascii():
+        return ASCII_SPACES.sub(" ", value)
     composed = unicodedata.normalize("NFC", value)
     return SPACES.sub(" ", "".join(" " if _is_control(char) else char for char in composed))
 
