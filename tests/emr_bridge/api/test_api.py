@@ -9,6 +9,7 @@ from tests.emr_bridge.builders import CLINIC, link, referral, rows_of, with_link
 from tests.emr_bridge.sending import ask
 
 from common.events.referral import ReferralReceived
+from common.verdicts import Heard
 from emr_bridge.api import create
 from emr_bridge.handlers import follow
 from emr_bridge.handlers.receive import receive
@@ -84,7 +85,7 @@ async def test_a_message_tells_what_it_became_and_gives_its_bytes_back(runtime, 
         source_message_id=row["id"],
     )
     async with runtime.db.begin() as tx:
-        await follow.referral_received(tx, received, runtime.clock())
+        await follow.referrals_received(tx, [Heard(received, None)], runtime.clock())
     told = (await client.get(f"/v1/messages/{row['id']}")).json()
     assert told["became"] == "emr.referral_submitted.v1"
     assert told["referral_id"] == str(referral_id)

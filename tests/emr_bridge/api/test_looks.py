@@ -10,6 +10,7 @@ from tests.emr_bridge.sending import ask
 
 from common.events.referral import ReferralReceived
 from common.tables import audit as audit_table
+from common.verdicts import Heard
 from emr_bridge.api import create
 from emr_bridge.handlers import follow
 from emr_bridge.handlers.receive import receive
@@ -64,7 +65,7 @@ async def referred(runtime):
         source_message_id=row["id"],
     )
     async with runtime.db.begin() as tx:
-        await follow.referral_received(tx, told, runtime.clock())
+        await follow.referrals_received(tx, [Heard(told, None)], runtime.clock())
     return told.referral_id
 
 

@@ -29,6 +29,7 @@ from common.events.emr import (
 from common.events.referral import ReferralReceived
 from common.events.submission import Submission
 from common.ids import new_id
+from common.verdicts import Heard
 from emr_bridge.domain.message import State
 from emr_bridge.formats.hl7v2.interpret.reading import Doubtful
 from emr_bridge.handlers import follow, interpret, marks
@@ -270,9 +271,9 @@ async def test_the_senders_numbers_are_kept_for_what_we_send_later(runtime):
     }
     async with runtime.db.begin() as tx:
         from_rest = ReferralReceived(**told)
-        await follow.referral_received(tx, from_rest, runtime.clock())
         received = ReferralReceived(**told, source_message_id=row["message_id"])
-        await follow.referral_received(tx, received, runtime.clock())
+        heard = [Heard(from_rest, None), Heard(received, None)]
+        await follow.referrals_received(tx, heard, runtime.clock())
         found = await kept.correlation_of(tx, referral_id)
         assert found is not None
         assert found.placer == "RF-1"

@@ -1,5 +1,6 @@
 """Keep up with what intake tells: a clinic's links, and which referral a message became."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
@@ -7,6 +8,7 @@ import structlog
 from common.database import Transaction
 from common.events.clinic import ClinicChanged
 from common.events.referral import CancellationRequested, ReferralReceived
+from common.verdicts import Heard
 from emr_bridge.domain.link import Link, link_id
 from emr_bridge.store import links, messages, sources
 
@@ -44,11 +46,13 @@ async def clinic_changed(tx: Transaction, event: ClinicChanged, now: datetime) -
         log.info("messages_read_again", count=reopened, clinic_id=event.clinic_id)
 
 
-async def referral_received(tx: Transaction, event: ReferralReceived, now: datetime) -> None:
-    """Remember which message a referral came by, so that its numbers are echoed later."""
+async def referrals_received(
+    tx: Transaction, heard: Sequence[Heard[ReferralReceived]], now: datetime
+) -> None:
+    """Remember which messages referrals came by, so that their numbers are echoed later."""
     del now  # nothing that happens here has a time
-    if event.source_message_id is not None:
-        await messages.attach_referral(tx, event.source_message_id, event.referral_id)
+    became = [(e.source_message_id, e.referral_id) for e, _ in heard if e.source_message_id]
+    await messages.attach_referrals(tx, became)
 
 
 async def cancellation_requested(

@@ -208,10 +208,17 @@ async def correlate(tx: Transaction, found: Sequence[Correlation], *, now: datet
         await tx.execute(insert(correlations), rows)
 
 
-async def attach_referral(tx: Transaction, message_id: UUID, referral_id: UUID) -> None:
-    """Remember which referral a message became."""
-    mine = correlations.c.message_id == message_id
-    await tx.execute(update(correlations).where(mine).values(referral_id=referral_id))
+ATTACH = (
+    update(correlations)
+    .where(correlations.c.message_id == bindparam("message"))
+    .values(referral_id=bindparam("referral"))
+)
+
+
+async def attach_referrals(tx: Transaction, became: Sequence[tuple[UUID, UUID]]) -> None:
+    """Remember which referrals messages became (message, referral)."""
+    if became:
+        await tx.execute(ATTACH, [{"message": one, "referral": other} for one, other in became])
 
 
 async def correlation_of(tx: Transaction, referral_id: UUID) -> Correlation | None:
