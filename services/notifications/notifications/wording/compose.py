@@ -27,6 +27,7 @@ _ENVIRONMENT: Final = Environment(
     loader=PackageLoader("notifications"),
     undefined=StrictUndefined,
     finalize=_print,
+    auto_reload=False,
     autoescape=False,  # noqa: S701 - plain text; what lays it out escapes for its own format
 )
 _ENVIRONMENT.globals["first_of"] = _ENVIRONMENT.select_template
