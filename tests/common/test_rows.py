@@ -107,6 +107,20 @@ async def test_one_row_that_is_refused_takes_its_neighbours_back(db, bad):
     assert await kept(db, orders) == await kept(db, lines) == []
 
 
+async def test_rows_that_are_there_already_are_passed_over_where_that_is_asked_for(db):
+    given = [an_order(number) for number in range(3)]
+    async with db.begin() as tx:
+        await insert_all(tx, (orders, given[:2]))
+    async with db.begin() as tx:
+        again = [one | {"note": "again"} for one in given]
+        await insert_all(tx, (lines, lines_of(given[:2])), (orders, again), only_new=[orders])
+    assert await kept(db, orders) == [*given[:2], again[2]]
+    assert len(await kept(db, lines)) == 6
+    with pytest.raises(IntegrityError):
+        async with db.begin() as tx:
+            await insert_all(tx, (orders, given))
+
+
 async def test_a_time_without_its_zone_is_refused(db):
     with pytest.raises((ValueError, StatementError)):
         async with db.begin() as tx:

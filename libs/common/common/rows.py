@@ -4,7 +4,7 @@ A small transaction is mostly round trips, and SQLAlchemy spends more on a state
 does. So the inserts speak SQL to the driver, and no text here depends on how many rows there are.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -32,20 +32,23 @@ Rows = tuple[Table, Sequence[Mapping[str, Any]]]
 ASYNCPG = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # as SQLAlchemy has it
 SQLITE = SQLiteDialect_aiosqlite()
 
-Shape = tuple[tuple[Table, tuple[str, ...]], ...]
+Shape = tuple[tuple[Table, tuple[str, ...], bool], ...]
 Bind = Callable[[Any], Any] | None
 
 
-async def insert_all(tx: Transaction, *parts: Rows) -> None:
-    """Insert rows, each table's in their order; a table may refer to one before it."""
+async def insert_all(tx: Transaction, *parts: Rows, only_new: Collection[Table] = ()) -> None:
+    """Insert rows, each table's in their order; a table may refer to one before it.
+
+    Of the tables `only_new`, rows that are there already (any unique key) are passed over.
+    """
     given = [(table, rows) for table, rows in parts if rows]
     if not given:
         return
     if tx.dialect.name == "postgresql":
-        await _insert_at_once(tx, given)
+        await _insert_at_once(tx, given, only_new)
         return
     for table, rows in given:
-        await _insert_each(tx, table, rows)
+        await _insert_each(tx, table, rows, only_new=table in only_new)
 
 
 def one_of(column: ColumnElement[str], name: str, dialect: str) -> ColumnElement[bool]:
@@ -56,8 +59,11 @@ def one_of(column: ColumnElement[str], name: str, dialect: str) -> ColumnElement
     return column.in_(select(each.c.value))
 
 
-async def _insert_at_once(tx: Transaction, given: Sequence[Rows]) -> None:
-    statement, binds = _statement(tuple((table, tuple(rows[0])) for table, rows in given))
+async def _insert_at_once(
+    tx: Transaction, given: Sequence[Rows], only_new: Collection[Table]
+) -> None:
+    shape = tuple((table, tuple(rows[0]), table in only_new) for table, rows in given)
+    statement, binds = _statement(shape)
     columns = [(rows, name) for _, rows in given for name in rows[0]]
     arrays = [
         [row[name] for row in rows] if bind is None else [bind(row[name]) for row in rows]
@@ -67,9 +73,11 @@ async def _insert_at_once(tx: Transaction, given: Sequence[Rows]) -> None:
     count_written(tx, sum(len(rows) for _, rows in given))
 
 
-async def _insert_each(tx: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+async def _insert_each(
+    tx: Transaction, table: Table, rows: Sequence[Mapping[str, Any]], *, only_new: bool
+) -> None:
     """Insert into a file, where a statement costs no round trip."""
-    statement, columns = _statement_of_one(table, tuple(rows[0]))
+    statement, columns = _statement_of_one(table, tuple(rows[0]), only_new=only_new)
     bound = [
         tuple([row[name] if bind is None else bind(row[name]) for name, bind in columns])
         for row in rows
@@ -79,11 +87,12 @@ async def _insert_each(tx: Transaction, table: Table, rows: Sequence[Mapping[str
 
 @lru_cache(maxsize=64)
 def _statement_of_one(
-    table: Table, names: tuple[str, ...]
+    table: Table, names: tuple[str, ...], *, only_new: bool
 ) -> tuple[str, Sequence[tuple[str, Bind]]]:
     """Return what inserts one row, and by column how its value is bound."""
     places = ", ".join("?" * len(names))
-    statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places})"  # noqa: S608 - ours
+    into = f"{table.name} ({', '.join(names)})"
+    statement = f"INSERT INTO {into} VALUES ({places}){_unless_there(only_new)}"  # noqa: S608 - ours
     types = [table.c[name].type.dialect_impl(SQLITE) for name in names]
     binds = [kind.bind_processor(SQLITE) for kind in types]
     return statement, list(zip(names, binds, strict=True))
@@ -96,15 +105,20 @@ def _statement(shape: Shape) -> tuple[str, Sequence[Bind]]:
     What refers to another table is checked when all are written: at the end of the statement.
     """
     inserts, binds = list[str](), list[Bind]()
-    for table, names in shape:
+    for table, names, only_new in shape:
         columns = [table.c[name] for name in names]
         arrays = [f"${len(binds) + n}::{_element(c)}[]" for n, c in enumerate(columns, start=1)]
         into = f"{table.name} ({', '.join(names)})"
-        inserts.append(f"INSERT INTO {into} SELECT * FROM unnest({', '.join(arrays)})")  # noqa: S608 - ours
+        rows = f"SELECT * FROM unnest({', '.join(arrays)})"  # noqa: S608 - ours
+        inserts.append(f"INSERT INTO {into} {rows}{_unless_there(only_new)}")
         binds += [column.type.dialect_impl(ASYNCPG).bind_processor(ASYNCPG) for column in columns]
     *before, last = inserts
     beside = [f"into_{n} AS ({one})" for n, one in enumerate(before)]
     return f"WITH {', '.join(beside)} {last}" if beside else last, binds
+
+
+def _unless_there(only_new: bool) -> str:  # noqa: FBT001 - the one thing that it is asked
+    return " ON CONFLICT DO NOTHING" if only_new else ""
 
 
 def _element(column: Column[Any]) -> str:

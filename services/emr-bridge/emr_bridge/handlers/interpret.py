@@ -17,6 +17,7 @@ from common import outbox, tracing
 from common.database import Transaction
 from common.errors import CannotUnseal
 from common.events.emr import EmrEvent, MessageReceived, ReviewRequested
+from common.rows import insert_all
 from common.sealing import Sealer
 from emr_bridge.domain.link import Link
 from emr_bridge.domain.message import UNKNOWN_SENDER, State
@@ -33,7 +34,8 @@ from emr_bridge.formats.hl7v2.reader import read
 from emr_bridge.handlers.facts import Read, facts
 from emr_bridge.handlers.receive import seal_context
 from emr_bridge.handlers.senders import LastKnown, senders_of
-from emr_bridge.store import links, messages
+from emr_bridge.store import keys, links, messages
+from emr_bridge.store.keys import Key
 from emr_bridge.store.messages import Correlation
 
 log = structlog.get_logger()
@@ -157,26 +159,38 @@ def _overrides(link: Link) -> Overrides:
 
 
 async def record(
-    tx: Transaction, understood: Sequence[Understood], *, sealer: Sealer, now: datetime
+    tx: Transaction,
+    understood: Sequence[Understood],
+    found: Sequence[Key] = (),
+    *,
+    sealer: Sealer,
+    now: datetime,
 ) -> None:
     """Write what messages became; announce each, and what it asks for, in their order.
 
+    `found` is by what they are searched.
+
     Each is announced once and read once: what another worker has recorded is passed over.
     """
-    left = await messages.still_waiting(tx, [found.message.id for found in understood])
+    left = await messages.still_waiting(tx, [one.message.id for one in understood])
     for message_id in await _known_by_now(tx, understood):
         left.pop(message_id, None)
     records = [
-        _record(found, left[found.message.id], sealer, now)
-        for found in understood
-        if found.message.id in left
+        _record(one, left[one.message.id], sealer, now)
+        for one in understood
+        if one.message.id in left
     ]
     await messages.finish(tx, [one.values for one in records if one.values])
     await messages.mark_announced(tx, [one.message.id for one in records if not one.values])
-    await messages.correlate(tx, [c for one in records if (c := one.correlation)], now=now)
     told = [(event, one.traceparent) for one in records for event in one.events]
     traces = [trace for _, trace in told]
-    await outbox.append_all(tx, [event for event, _ in told], traces=traces, now=now)
+    await insert_all(
+        tx,
+        messages.correlated([c for one in records if (c := one.correlation)], now=now),
+        keys.rows_of(found),
+        outbox.waiting(tx, [event for event, _ in told], traces=traces, now=now),
+        only_new=keys.TABLES,
+    )
     for one in records:
         _note(one)
 

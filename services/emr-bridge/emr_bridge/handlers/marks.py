@@ -5,13 +5,12 @@ from uuid import UUID
 
 import structlog
 
-from common.database import Transaction
 from common.sealing import Sealer
 from emr_bridge.domain.message import State
 from emr_bridge.formats.hl7v2.marks import Mark, marks_of
 from emr_bridge.formats.hl7v2.reader import read
 from emr_bridge.handlers.interpret import Waiting
-from emr_bridge.store import keys
+from emr_bridge.store.keys import Key
 
 log = structlog.get_logger()
 
@@ -33,11 +32,10 @@ def _marks(message: Waiting) -> Sequence[Mark]:
         return ()
 
 
-async def note(tx: Transaction, marks: Marks, *, sealer: Sealer) -> None:
-    """Keep the keyed hashes of messages' numbers; what is kept already stays."""
-    rows = [
+def hashed(marks: Marks, *, sealer: Sealer) -> list[Key]:
+    """Return the keyed hashes of messages' numbers."""
+    return [
         (message_id, mark.kind, sealer.blind_index(mark.text))
         for message_id, found in marks
         for mark in found
     ]
-    await keys.add(tx, rows)

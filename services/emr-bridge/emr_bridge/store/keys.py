@@ -5,20 +5,20 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, select
 
-from common.database import Transaction, insert_new
+from common.database import Transaction
+from common.rows import Rows
 from emr_bridge.store.tables import correlations, message_keys, messages, outbound
 
 Key = tuple[UUID, str, str]
 """A message's id, the kind of number, its hash."""
 
+TABLES = (message_keys,)
 
-async def add(tx: Transaction, rows: Sequence[Key]) -> None:
-    """Keep hashes; what is kept already stays."""
-    if rows:
-        names = ("message_id", "kind", "hash")
-        await tx.execute(
-            insert_new(tx, message_keys), [dict(zip(names, row, strict=True)) for row in rows]
-        )
+
+def rows_of(found: Sequence[Key]) -> Rows:
+    """Return hashes as rows; those of a message that is read again are there already."""
+    names = ("message_id", "kind", "hash")
+    return message_keys, [dict(zip(names, key, strict=True)) for key in found]
 
 
 async def of_message(tx: Transaction, message_id: UUID, kind: str) -> list[str]:

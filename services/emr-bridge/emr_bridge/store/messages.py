@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BindParameter, RowMapping, Select, bindparam, func, insert, select, update
+from sqlalchemy import BindParameter, RowMapping, Select, bindparam, func, select, update
 
 from common.database import Transaction, insert_new
 from common.events.clinic import sender_key
+from common.rows import Rows
 from emr_bridge.domain.message import UNKNOWN_SENDER, State
 from emr_bridge.store.tables import WAITING, correlations, links_revision, messages
 
@@ -200,12 +201,11 @@ async def take_turn(tx: Transaction) -> bool:
     return bool(await tx.scalar(select(func.pg_try_advisory_xact_lock(TURN))))
 
 
-async def correlate(tx: Transaction, found: Sequence[Correlation], *, now: datetime) -> None:
-    """Remember the senders' own numbers, to be echoed in what we send later."""
+def correlated(found: Sequence[Correlation], *, now: datetime) -> Rows:
+    """Return as rows the senders' own numbers, to be echoed in what we send later."""
     names = Correlation.__slots__
     rows = [{name: getattr(one, name) for name in names} | {"created_at": now} for one in found]
-    if rows:
-        await tx.execute(insert(correlations), rows)
+    return correlations, rows
 
 
 ATTACH = (

@@ -91,8 +91,8 @@ async def _written(runtime: Runtime, understood: Sequence[Understood], numbers: 
     asked = reply.askers(one.message for one in understood)
     try:
         async with runtime.db.begin(wakes=bool(asked)) as tx:
-            await interpret.record(tx, understood, sealer=sealer, now=now)
-            await marks.note(tx, numbers, sealer=sealer)
+            found = marks.hashed(numbers, sealer=sealer)
+            await interpret.record(tx, understood, found, sealer=sealer, now=now)
             await reply.owe(tx, asked, sealer=sealer, now=now)
     except Exception as error:
         if is_outage(error) or is_momentary(error):
