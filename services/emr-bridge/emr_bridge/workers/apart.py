@@ -28,6 +28,9 @@ ROWS, EVENTS, MORE, IDLE = b"r", b"e", b"m", b"i"
 CAREFUL = "careful"
 """The argument that has it read nothing in itself: the one before it ended, or stuck, at some message."""
 
+GATHER_SECONDS = 0.05
+"""How long messages gather that keep coming while others are read."""
+
 PATIENCE_SECONDS = 150.0
 """How long it may say nothing; with its own patience it gets over any message sooner."""
 
@@ -69,23 +72,29 @@ class ReadingApart:
         raise ReadingEnded(f"the process that reads ended: {process.returncode}")
 
     async def _converse(self, heard: StreamReader, told: StreamWriter) -> None:
-        """Have it look whenever there may be something to read, until it says no more."""
+        """Have it look whenever there may be something to read, until it says no more.
+
+        Messages that come faster than one by one can be read gather meanwhile: a batch costs as
+        much as several messages. One that comes alone is read at once.
+        """
         db = self.runtime.db
-        seen = db.committed.count
         while True:
+            seen = db.committed.count
             told.write(LOOK)
             said = await self._answer(heard)
+            some_came = db.committed.count != seen
             if ROWS in said:
                 db.committed.notify()
             if EVENTS in said:
                 db.told.notify()
             if MORE in said:
                 await give_way(self.is_crowded)
+            elif IDLE in said and some_came:
+                await asyncio.sleep(GATHER_SECONDS)
             elif IDLE in said:
-                await db.committed.wait(INTERVAL_SECONDS, since=seen)
+                await db.committed.wait(INTERVAL_SECONDS, since=db.committed.count)
             else:
                 return
-            seen = db.committed.count
 
     async def _answer(self, heard: StreamReader) -> bytes:
         """Return what it says to one LOOK, which is little; nothing where it is gone, or stuck."""
