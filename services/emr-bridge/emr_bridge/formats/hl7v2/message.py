@@ -57,13 +57,15 @@ class Value:
         if raw and (subcomponent > 1 or self.separators.subcomponent in raw):
             parts = _cut(raw, self.separators.subcomponent)
             raw = parts[subcomponent - 1] if subcomponent <= len(parts) else ""
-        return self._plain(raw) if raw and raw != NULL else None
+        return self._plain(raw) if raw else None
 
     def text(self) -> str | None:
         """Return the whole repetition as text, its separators left in; None when empty or null."""
-        return None if self.raw in ("", NULL) else self._plain(self.raw)
+        return self._plain(self.raw)
 
     def _plain(self, raw: str) -> str | None:
+        if raw == NULL:
+            return None
         if self.separators.escape in raw:
             raw = self.separators.unescape(raw, self.charset)
         return raw.strip() or None

@@ -54,8 +54,8 @@ EQUIPMENT = NO_PHONES | {"PH", "FX", "MD", "CP", "SAT", "BP", "TDD", "TTY"}
 
 def date_of(text: str | None) -> date | None:
     """Read DT, TS and DTM, and what senders write instead; None where it is no date."""
-    found = next((match for form in DATES if (match := form.match(text or ""))), None)
-    if found is None:
+    found = text and next((match for form in DATES if (match := form.match(text))), None)
+    if not found:
         return None
     month = found["month"].upper()
     number = MONTHS.index(month) + 1 if month in MONTHS else month
@@ -89,7 +89,8 @@ def integer_of(text: str | None) -> int | None:
 
 def coded_text(value: Value) -> str | None:
     """Return the words of CE or CWE: text, original text, alternate text, else the code."""
-    return next((text for part in (2, 9, 5, 1) if (text := value.component(part))), None)
+    read = value.component
+    return read(2) or read(9) or read(5) or read(1)
 
 
 def codes(value: Value) -> list[tuple[str, str | None, str]]:
@@ -171,4 +172,4 @@ def _is_number(text: str) -> bool:
 
 
 def _digits(text: str | None) -> str:
-    return "".join(filter(str.isdigit, text or ""))
+    return "".join(filter(str.isdigit, text)) if text else ""
