@@ -76,7 +76,7 @@ async def ask(runtime, *, referral_id=REFERRAL, notice="referral_received", **va
         happened_at=runtime.clock(),
         **values,
     )
-    event = bare.model_copy(update={"sealed": bare.with_sealed(runtime.sealer, content).sealed})
+    event = bare.with_sealed(runtime.sealer, content)
     async with runtime.db.begin() as tx:
         await request.request_delivery(tx, event, runtime.clock())
     return event

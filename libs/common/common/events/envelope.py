@@ -1,7 +1,7 @@
 """The CloudEvents 1.0 envelope that every event travels in, and the base of all event classes."""
 
 from datetime import datetime
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -39,7 +39,7 @@ class Event(Fact):
         """What the event is about: the record's key, so the order per subject is kept."""
         raise AssertionError("each event class names its subject")
 
-    def with_sealed(self, sealer: Sealer, person: BaseModel) -> "Event":
+    def with_sealed(self, sealer: Sealer, person: BaseModel) -> Self:
         """Return the same event carrying a person's data, bound to this type and subject."""
         return self.model_copy(update={"sealed": sealer.seal(person, self._context())})
 

@@ -91,7 +91,7 @@ def facts(read: Read, reading: Reading, *, sealer: Sealer, now: datetime) -> lis
         "papers": tuple(_paper(*one) for one in enumerate(found.documents, start=1)),
     }
     fact, person = _fact(read, reading, about)
-    fact = _sealed(fact, person, sealer) if person else fact
+    fact = fact.with_sealed(sealer, person) if person else fact
     if _size(fact) > LARGEST_FACT:
         known = {name: about[name] for name in ReviewRequested.model_fields if name in about}
         return [ReviewRequested(**known, reason="says_too_much")]
@@ -167,16 +167,15 @@ def _paper(number: int, document: Document) -> Paper:
 
 def _parts(read: Read, found: Found, *, sealer: Sealer, now: datetime) -> Sequence[EmrEvent]:
     return [
-        _sealed(
-            DocumentPart(
-                occurred_at=now,
-                message_id=read.message_id,
-                sender=read.sender,
-                number=number,
-                part=part,
-            ),
-            PaperPart(content=b64encode(content), name=document.name if part == 1 else None),
+        DocumentPart(
+            occurred_at=now,
+            message_id=read.message_id,
+            sender=read.sender,
+            number=number,
+            part=part,
+        ).with_sealed(
             sealer,
+            PaperPart(content=b64encode(content), name=document.name if part == 1 else None),
         )
         for number, document in enumerate(found.documents, start=1)
         for part, content in enumerate(_cut(document.content), start=1)
@@ -185,7 +184,3 @@ def _parts(read: Read, found: Found, *, sealer: Sealer, now: datetime) -> Sequen
 
 def _cut(content: bytes) -> list[bytes]:
     return [content[at : at + PART_BYTES] for at in range(0, len(content), PART_BYTES)]
-
-
-def _sealed(event: EmrEvent, person: BaseModel, sealer: Sealer) -> EmrEvent:
-    return event.model_copy(update={"sealed": event.with_sealed(sealer, person).sealed})
