@@ -11,7 +11,7 @@ from emr_bridge.formats.hl7v2.reader import read
 from emr_bridge.formats.hl7v2.source import Original, source_of
 from emr_bridge.handlers import follow
 from emr_bridge.handlers.receive import receive
-from emr_bridge.store.messages import attach_referral
+from emr_bridge.store.messages import attach_referrals
 from emr_bridge.store.tables import messages
 from emr_bridge.workers.interpreter import interpret_next
 from simulators.emr import reject
@@ -26,7 +26,7 @@ async def came(runtime, raw):
     await interpret_next(runtime)
     (message,) = await rows_of(runtime, messages)
     async with runtime.db.begin() as tx:
-        await attach_referral(tx, message["id"], REFERRAL)
+        await attach_referrals(tx, [(message["id"], REFERRAL)])
 
 
 def sent(emr, place=-1):

@@ -26,7 +26,7 @@ from emr_bridge.formats.hl7v2.reader import read
 from emr_bridge.handlers import request
 from emr_bridge.handlers.receive import receive
 from emr_bridge.store import links
-from emr_bridge.store.messages import attach_referral
+from emr_bridge.store.messages import attach_referrals
 from emr_bridge.store.tables import links as links_table
 from emr_bridge.store.tables import messages, outbound, outbound_attempts
 from emr_bridge.workers.interpreter import interpret_next
@@ -484,7 +484,7 @@ async def test_a_notice_echoes_the_numbers_of_the_message_that_the_referral_came
     await interpret_next(runtime)
     (message,) = await rows_of(runtime, messages)
     async with runtime.db.begin() as tx:
-        await attach_referral(tx, message["id"], REFERRAL)
+        await attach_referrals(tx, [(message["id"], REFERRAL)])
     await ask(runtime)
     await go(sender)
     (received,) = emr.received
