@@ -33,6 +33,7 @@ FROM_MESSAGE_TO_MESSAGE = [
     ("emr-bridge", "receive message"),
     ("emr-bridge", "interpret message"),
     ("intake", "handle emr.referral_submitted.v1"),
+    ("intake", "take in"),
     ("notifications", "handle referral.received.v1"),
     ("notifications", "hand over to emr-bridge"),
     ("emr-bridge", "handle notification.emr_delivery_requested.v1"),
