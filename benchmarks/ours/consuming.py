@@ -42,16 +42,17 @@ async def effects_of(tx: Transaction, heard: Sequence[Heard[MessageReceived]], _
 
 
 async def main(database_url: str, log_url: str, seconds: float, way: str) -> None:
-    """Handle what is on the topic until the time is over; print how many per second."""
+    """Handle what is on the topic until the time is over, or all is; print how many per second."""
     async with bare(database_url, log_url) as service:
         await service.runtime.db.create_all(effects.metadata)
         step = _in_batches(service) if way == "batch" else _each(service)
         async with service.runtime.log.subscribe(TOPICS, group=f"measured-{way}") as subscription:
             await step(subscription)
             handled, began = 0, time.perf_counter()
-            while time.perf_counter() < began + seconds and (more := await step(subscription)):
-                handled += more
-            print(json.dumps({"rate": handled / (time.perf_counter() - began)}))
+            ended = began
+            while ended < began + seconds and (more := await step(subscription)):
+                handled, ended = handled + more, time.perf_counter()
+            print(json.dumps({"rate": handled / (ended - began)}))
 
 
 def _in_batches(service: Service) -> Step:
