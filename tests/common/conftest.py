@@ -8,6 +8,7 @@ from tests.common.sample import metadata
 from tests.common.spans import Kept, Memory
 
 from common import tracing
+from common.eventlog.sqlite import SqliteEventLog
 from common.http import create_api
 
 Client = AbstractAsyncContextManager[httpx2.AsyncClient]
@@ -16,6 +17,18 @@ Client = AbstractAsyncContextManager[httpx2.AsyncClient]
 @pytest.fixture
 async def runtime(runtime_of):
     return await runtime_of(metadata)
+
+
+@pytest.fixture
+async def db(make_database):
+    return await make_database(metadata)
+
+
+@pytest.fixture
+async def log(tmp_path):
+    log = SqliteEventLog(tmp_path / "log.db")
+    yield log
+    await log.close()
 
 
 @pytest.fixture

@@ -11,6 +11,10 @@ from common.database import Database, Transaction, UtcDateTime
 from common.events.emr import CancellationSubmitted, MessageReceived
 from common.tables import new_metadata
 
+ONE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+TWO = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+"""Two traces, as `traceparent` names them."""
+
 metadata = new_metadata()
 effects = Table(
     "effects",

@@ -23,25 +23,12 @@ from common import deadletter, relay, tables, verdicts
 from common.consumer import STORM, Consumer, DeadLetterStorm
 from common.errors import ConcurrentUpdate, Conflict, NotFound, Retry, SetAside
 from common.eventlog.port import NewRecord
-from common.eventlog.sqlite import SqliteEventLog
 from common.events import registry
 from common.events.emr import MessageReceived
 from common.ids import new_id
 from common.verdicts import Handlers
 
 DLQ = f"{TOPIC}.dlq"
-
-
-@pytest.fixture
-async def db(make_database):
-    return await make_database(metadata)
-
-
-@pytest.fixture
-async def log(tmp_path):
-    log = SqliteEventLog(tmp_path / "log.db")
-    yield log
-    await log.close()
 
 
 class Faults:

@@ -42,18 +42,6 @@ class Narrow(SqliteEventLog):
         await super().append(new)
 
 
-@pytest.fixture
-async def db(make_database):
-    return await make_database(metadata)
-
-
-@pytest.fixture
-async def log(tmp_path):
-    log = SqliteEventLog(tmp_path / "log.db")
-    yield log
-    await log.close()
-
-
 async def published(log, topic=TOPIC):
     return [record async for record in log.read([topic], follow=False)]
 

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import insert, select
 from tests.common.sample import (
     NOON,
+    ONE,
     TOPIC,
+    TWO,
     effects,
     happened,
-    metadata,
     noted,
     tell,
     unwanted,
@@ -22,24 +23,8 @@ from common.consumer import AT_ONCE, Consumer
 from common.database import Transaction
 from common.errors import Retry, SetAside
 from common.eventlog.port import NewRecord
-from common.eventlog.sqlite import SqliteEventLog
 from common.events.emr import CancellationSubmitted, MessageReceived
 from common.verdicts import Handlers, Heard, Together
-
-ONE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-TWO = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-
-
-@pytest.fixture
-async def db(make_database):
-    return await make_database(metadata)
-
-
-@pytest.fixture
-async def log(tmp_path):
-    log = SqliteEventLog(tmp_path / "log.db")
-    yield log
-    await log.close()
 
 
 class Notes:

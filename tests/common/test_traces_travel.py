@@ -1,33 +1,16 @@
 """The trace goes with each event: outbox, log, consumer, dead letter; nobody's with another's."""
 
-import pytest
 from sqlalchemy import select
-from tests.common.sample import NOON, TOPIC, happened, metadata, tell
+from tests.common.sample import NOON, ONE, TOPIC, TWO, happened, tell
 
 from common import deadletter, outbox, relay, tracing
 from common.consumer import Consumer
 from common.errors import SetAside
-from common.eventlog.sqlite import SqliteEventLog
 from common.events.emr import MessageReceived
 from common.events.envelope import Envelope
 from common.groupcommit import GroupCommit
 from common.tables import outbox as table
 from common.verdicts import Handlers
-
-ONE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-TWO = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-
-
-@pytest.fixture
-async def db(make_database):
-    return await make_database(metadata)
-
-
-@pytest.fixture
-async def log(tmp_path):
-    log = SqliteEventLog(tmp_path / "log.db")
-    yield log
-    await log.close()
 
 
 async def waiting(db):
