@@ -145,3 +145,53 @@ async def test_it_looks_when_told_to_says_what_it_committed_and_ends_with_the_se
     told.close()
     async with asyncio.timeout(5):
         await reading
+
+
+LOOKS = """
+import os, pathlib, sys, time
+note, go = map(pathlib.Path, sys.argv[1:3])
+while sys.stdin.buffer.raw.read(1):
+    with note.open("a") as told:
+        told.write("l")
+    while not go.exists():
+        time.sleep(0.01)
+    os.write(0, b"i")
+"""
+"""Says of every look that it found nothing, once it may go on."""
+
+
+@pytest.fixture
+def looking(runtime, note, tmp_path):
+    """Reading apart that only counts how often it is told to look; nothing but a commit wakes it."""
+    note.touch()
+    command = (sys.executable, "-c", LOOKS, str(note), str(tmp_path / "go"))
+    return ReadingApart(runtime, command=command, interval_seconds=600)
+
+
+async def looked(note, times):
+    async def has_looked():
+        return note.read_text() == "l" * times
+
+    await until(has_looked)
+
+
+async def test_what_came_while_it_looked_is_looked_for_though_nobody_wakes_it_again(
+    runtime, looking, note, tmp_path
+):
+    """INVARIANT: no message waits for the next one. Broken by waiting since after the look."""
+    async with running(looking):
+        await looked(note, 1)
+        runtime.db.committed.notify()
+        (tmp_path / "go").touch()
+        await looked(note, 2)
+
+
+async def test_one_that_found_nothing_looks_again_when_something_is_kept(
+    runtime, looking, note, tmp_path
+):
+    (tmp_path / "go").touch()
+    async with running(looking):
+        for times in (1, 2, 3):
+            await looked(note, times)
+            await asyncio.sleep(0.1)  # it waits by then
+            runtime.db.committed.notify()

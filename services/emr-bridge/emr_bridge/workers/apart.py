@@ -53,6 +53,7 @@ class ReadingApart:
     command: Sequence[str] = COMMAND
     patience_seconds: float = PATIENCE_SECONDS
     grace_seconds: float = GRACE_SECONDS
+    interval_seconds: float = INTERVAL_SECONDS
     is_careful: bool = field(default=False, init=False)
 
     async def run(self) -> None:
@@ -92,7 +93,7 @@ class ReadingApart:
             elif IDLE in said and some_came:
                 await asyncio.sleep(GATHER_SECONDS)
             elif IDLE in said:
-                await db.committed.wait(INTERVAL_SECONDS, since=db.committed.count)
+                await db.committed.wait(self.interval_seconds, since=db.committed.count)
             else:
                 return
 
