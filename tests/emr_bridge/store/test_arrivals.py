@@ -89,9 +89,8 @@ async def test_links_that_another_replica_changed_are_the_next_messages(runtime)
     assert found == [*["north-clinic/epic"] * 3, "north-clinic/cerner", None]
 
 
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 async def test_a_connection_that_the_server_ends_costs_no_message(runtime):
-    if runtime.db.is_sqlite:
-        pytest.skip("SQLite has no connection that could be ended")
     await with_link(runtime)
     async with listening(runtime) as listener, connected(listener) as peer:
         for number in range(2):
