@@ -10,6 +10,7 @@ import fastapi_offline
 from fastapi import FastAPI, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.staticfiles import StaticFiles
@@ -29,6 +30,9 @@ CHECK_SECONDS = 2.0
 """How long a readiness check may take: who asks gives up soon after."""
 
 Check = Callable[[], Awaitable[None]]
+
+UNTOLD: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""FastAPI is to tell nothing of a request: common.tracing_http does, and says nobody's data."""
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {
@@ -53,7 +57,14 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 def create_api(name: str, *, title: str, description: str, runtime: Runtime) -> FastAPI:
     """Return an API with everything that all services have in common."""
-    api = FastAPI(title=title, description=description, version="1", docs_url=None, redoc_url=None)
+    api = FastAPI(
+        title=title,
+        description=description,
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        telemetry=UNTOLD,
+    )
     api.state.runtime = runtime
     api.state.running = set()
     api.state.checks = {"database": runtime.db.ping, "event_log": runtime.log.ping}
