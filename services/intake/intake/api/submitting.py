@@ -17,6 +17,7 @@ from common.service import Runtime
 from intake.api import views
 from intake.api.counted import Counted
 from intake.api.given import Actor, IdempotencyKey, base_of, desk, etag
+from intake.api.plainly import ReadPlainly
 from intake.api.refusals import SUBMITTING
 from intake.api.shapes import ReferralOut
 from intake.api.submission import SubmissionIn
@@ -26,7 +27,12 @@ from intake.handlers.desk import Desk
 from intake.handlers.submit import submit
 from intake.store import clinics
 
-router = APIRouter(prefix="/v1/referrals", tags=["referrals"], route_class=Counted)
+
+class Submitting(Counted, ReadPlainly):
+    """Reads what is posted plainly, and counts it."""
+
+
+router = APIRouter(prefix="/v1/referrals", tags=["referrals"], route_class=Submitting)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
