@@ -17,6 +17,7 @@ from tests.common.sample import (
     tell,
     unwanted,
 )
+from tests.system.whole import until
 
 from common import deadletter, outbox, relay, tables, tracing
 from common.consumer import AT_ONCE, Consumer
@@ -222,3 +223,31 @@ async def test_a_dead_letter_is_replayed_to_a_handler_of_many_in_its_trace(db, l
         await deadletter.replay(tx, letter["id"], handlers, by="ops", reason="fixed", now=NOON)
     [(event, traceparent)] = seen
     assert (event.control_id, traceparent) == ("1", ONE)
+
+
+class Slowly(Notes):
+    """Takes a while."""
+
+    async def many(self, tx, heard, now) -> None:
+        await super().many(tx, heard, now)
+        await asyncio.sleep(0.3)
+
+
+async def test_one_who_gives_way_rests_and_takes_together_what_came_meanwhile(db, log, clock):
+    notes = Slowly()
+    consumer = reading(db, clock, {MessageReceived: Together(notes.many)})
+    consumer.gives_way = True
+    await publish(db, log, happened("0"))
+    running = asyncio.create_task(consumer.run(log))
+    await until(lambda: noted_by(db, 1))
+    for number in ("1", "2", "3"):  # it rests for as long as three handlings take
+        await publish(db, log, happened(number))
+    await until(lambda: noted_by(db, 4))
+    running.cancel()
+    await asyncio.wait([running])
+    assert notes.runs == [["0"], ["1", "2", "3"]]
+    assert await noted(db) == ["0", "1", "2", "3"]
+
+
+async def noted_by(db, count):
+    return len(await noted(db)) >= count

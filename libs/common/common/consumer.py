@@ -31,6 +31,11 @@ BATCH = 200
 AT_ONCE = 50
 """Events that a handler of many gets at most: more save little, and the others wait for them."""
 
+REST = 3
+"""Times as long as it worked rests who gives way."""
+
+LONGEST_REST_SECONDS = 1.0
+
 STORM = 20
 """So many dead letters in a row stop the consumer: a bad deploy must not empty the log into them."""
 
@@ -43,13 +48,19 @@ class DeadLetterStorm(Halted):
 
 @dataclass(slots=True)
 class Consumer:
-    """A service's reading of the log; `in_a_row` outlives a restart of the loop, not of the process."""
+    """A service's reading of the log; `in_a_row` outlives a restart of the loop, not of the process.
+
+    One that `gives_way` rests after each batch, and the longer the more the others have to do: it
+    shares the loop with work that somebody waits for. What comes meanwhile is its next batch, which
+    costs hardly more than one event.
+    """
 
     group: str
     topics: Sequence[str]
     handlers: Handlers
     db: Database
     clock: Clock
+    gives_way: bool = False
     in_a_row: int = field(default=0, init=False)
 
     async def run(self, event_log: EventLog) -> None:
@@ -66,6 +77,14 @@ class Consumer:
         records = await subscription.fetch(limit=BATCH, timeout_seconds=timeout_seconds)
         if not records:
             return 0
+        began = asyncio.get_running_loop().time()
+        await self._take(subscription, records)
+        if self.gives_way:
+            worked = asyncio.get_running_loop().time() - began
+            await asyncio.sleep(min(REST * worked, LONGEST_REST_SECONDS))
+        return len(records)
+
+    async def _take(self, subscription: Subscription, records: Sequence[Record]) -> None:
         try:
             await self._handle(records)
         except Exception as error:  # noqa: BLE001 - any failure of the batch: find out whose it is
@@ -75,7 +94,6 @@ class Consumer:
             failpoints.reach("before_offset")
             await subscription.commit(records)
         metrics.records_handled.labels(self.group).inc(len(records))
-        return len(records)
 
     async def _handle(self, records: Sequence[Record]) -> None:
         """Handle records in one transaction, which is not opened for records that nobody wants."""

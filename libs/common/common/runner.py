@@ -214,7 +214,12 @@ def loops_of(service: Service) -> list[Worker]:
     loops = [*service.workers, Worker("housekeeping", lambda: retention.keep_house(runtime))]
     if service.handlers:
         consumer = Consumer(
-            service.name, service.topics, service.handlers, runtime.db, runtime.clock
+            service.name,
+            service.topics,
+            service.handlers,
+            runtime.db,
+            runtime.clock,
+            gives_way=service.gives_way and runtime.db.is_sqlite,
         )
         loops.append(Worker("consumer", lambda: consumer.run(runtime.log)))
     return loops

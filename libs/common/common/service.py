@@ -35,6 +35,8 @@ class Service:
     workers: Sequence[Worker] = field(default=())
     handlers: Handlers = field(default_factory=dict)
     topics: Sequence[str] = field(default=())
+    gives_way: bool = False
+    """Whether others go first where they share a process: nobody waits for what it makes of events."""
     gauges: Sequence[Measure] = field(default=())
     stuck: dict[str, str] = field(default_factory=dict, compare=False)
     """Which loops do not get on now, and why: supervision writes it, /readyz tells it."""

@@ -73,6 +73,7 @@ def build(settings: Settings, runtime: Runtime, *, reads_apart: bool = False) ->
         ],
         handlers=consumers.HANDLERS,
         topics=consumers.TOPICS,
+        gives_way=True,
         gauges=[
             gauges.of_tables(runtime.db, runtime.clock, [own_gauges.ask]),
             connections_of(listener),

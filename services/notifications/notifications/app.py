@@ -59,6 +59,7 @@ def build(settings: Settings, runtime: Runtime) -> Service:
         workers=workers(settings, runtime, means, account),
         handlers=consumers.handlers(means),
         topics=consumers.TOPICS,
+        gives_way=True,
         gauges=[gauges.of_tables(runtime.db, runtime.clock, [own_gauges.ask])],
     )
 
