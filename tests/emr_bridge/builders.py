@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select, true
 
 from common.events import registry
 from common.events.clinic import ClinicChanged, Hl7Link
@@ -13,6 +13,7 @@ from common.tables import outbox
 from emr_bridge.domain.link import Link, link_id
 from emr_bridge.links.listener import Listener
 from emr_bridge.store import links
+from emr_bridge.store.tables import messages, readings, unread
 from emr_bridge.transports.framer import Frame, Framer, framed
 from emr_bridge.transports.mllp import Limits
 
@@ -73,6 +74,23 @@ async def events(runtime) -> list[Any]:
 async def rows_of(runtime, table) -> list[Any]:
     async with runtime.db.read() as tx:
         return list((await tx.execute(select(table))).mappings())
+
+
+async def messages_of(runtime) -> list[Any]:
+    """Return what came in, each with how it stands: as it was decided at the door, or as it was read."""
+    since = func.coalesce(readings.c.state, unread.c.state).label("state")
+    why = func.coalesce(readings.c.reason, unread.c.reason).label("reason")
+    link_id = func.coalesce(readings.c.link_id, messages.c.link_id).label("link_id")
+    clinic_id = func.coalesce(readings.c.clinic_id, messages.c.clinic_id).label("clinic_id")
+    told = (readings.c.repairs, readings.c.became, readings.c.interpreted_at)
+    given = {"state", "reason", "link_id", "clinic_id", "repairs", "became", "interpreted_at"}
+    kept = [column for column in messages.c if column.name not in given | {"announced"}]
+    joined = messages.outerjoin(readings, readings.c.message_id == messages.c.id)
+    joined = joined.outerjoin(unread, unread.c.message_id == messages.c.id)
+    announced = func.coalesce(unread.c.announced, true()).label("announced")
+    found = select(*kept, since, why, link_id, clinic_id, *told, announced).select_from(joined)
+    async with runtime.db.read() as tx:
+        return list((await tx.execute(found.order_by(messages.c.id))).mappings())
 
 
 class Peer:

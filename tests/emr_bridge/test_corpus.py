@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert
-from tests.emr_bridge.builders import events, rows_of
+from tests.emr_bridge.builders import events, messages_of
 
 from common.events.emr import DocumentPart, MessageReceived
 from emr_bridge.formats.hl7v2.ack import is_acknowledgement
@@ -13,7 +13,6 @@ from emr_bridge.formats.hl7v2.reader import read
 from emr_bridge.handlers.receive import receive, seal_context
 from emr_bridge.handlers.senders import sender_keys
 from emr_bridge.store.tables import links as links_table
-from emr_bridge.store.tables import messages
 from emr_bridge.workers.interpreter import interpret_next
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "hl7v2"
@@ -46,7 +45,7 @@ async def test_every_file_is_answered_and_kept_and_what_is_taken_becomes_one_fac
             assert control_id == read_header(raw).raw(10)
     while await interpret_next(runtime):
         pass
-    rows = await rows_of(runtime, messages)
+    rows = await messages_of(runtime)
     kept = {runtime.sealer.unseal_bytes(row["raw"], seal_context(row["id"])) for row in rows}
     assert kept == raws
     taken = [row["id"] for row in rows if row["state"] in ("interpreted", "review")]

@@ -77,7 +77,7 @@ async def _many(traffic: Traffic) -> bool:
 
 async def _is_told(books) -> bool:
     waiting = sum(books.count(s, "SELECT count(*) FROM outbox") for s in ("intake", "emr-bridge"))
-    waiting += books.count("emr-bridge", "SELECT count(*) FROM messages WHERE state='received'")
+    waiting += books.count("emr-bridge", "SELECT count(*) FROM unread")
     became = books.count("intake", "SELECT count(*) FROM referrals")
     became += books.count("intake", "SELECT count(*) FROM reviews WHERE referral_id IS NULL")
     sent = books.count("emr-bridge", "SELECT count(*) FROM messages")

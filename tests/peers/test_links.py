@@ -3,8 +3,7 @@
 from datetime import UTC, datetime
 from functools import partial
 
-from sqlalchemy import select
-from tests.emr_bridge.builders import listening
+from tests.emr_bridge.builders import listening, messages_of
 from tests.peers.talk import serving, told
 
 from embedded.hl7_sent import sample
@@ -14,7 +13,6 @@ from emr_bridge.formats.hl7v2.crosswalk import TABLE
 from emr_bridge.formats.hl7v2.header import read_header
 from emr_bridge.handlers.answers import is_answer_to
 from emr_bridge.ports import Answered
-from emr_bridge.store.tables import messages
 from emr_bridge.transports.mllp_client import Address, Client, Patience
 from simulators.emr.messages import BUILDERS, Envelope
 from simulators.emr.samples import numbered
@@ -36,8 +34,7 @@ async def test_what_a_peer_sends_is_kept_once_and_it_takes_our_answers(peer, run
         command = [*peer.program("client"), str(listener.server.port)]
         answers = await told(command, [*mine.values(), *mine.values()])
     assert answers == [["AA", control_id] for control_id in [*mine, *mine]]
-    async with runtime.db.read() as tx:
-        kept = (await tx.execute(select(messages).order_by(messages.c.id))).mappings().all()
+    kept = await messages_of(runtime)
     assert [(row["control_id"], row["state"], row["duplicates"]) for row in kept] == [
         (control_id, State.RECEIVED, 1) for control_id in mine
     ]

@@ -77,7 +77,7 @@ class Books(ABC):
     def is_quiet(self) -> bool:
         """Return whether nothing is under way in any service."""
         waiting = sum(self.count(service, "SELECT count(*) FROM outbox") for service in SERVICES)
-        waiting += self.count("emr-bridge", "SELECT count(*) FROM messages WHERE state='received'")
+        waiting += self.count("emr-bridge", "SELECT count(*) FROM unread")
         waiting += self.count(
             "notifications",
             "SELECT count(*) FROM notices WHERE confirmed_at IS NULL AND superseded_by IS NULL",

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from tests.emr_bridge.builders import CLINIC, link, referral, rows_of, with_link
+from tests.emr_bridge.builders import CLINIC, link, messages_of, referral, with_link
 from tests.emr_bridge.sending import ask
 
 from common.events.referral import ReferralReceived
@@ -14,7 +14,6 @@ from emr_bridge.api import create
 from emr_bridge.handlers import follow
 from emr_bridge.handlers.receive import receive
 from emr_bridge.store import condition, links
-from emr_bridge.store.tables import messages
 from emr_bridge.workers.interpreter import interpret_next
 
 WHY = {"X-Actor": "ops:ann", "X-Reason": "the clinic asked what it sent"}
@@ -71,7 +70,7 @@ async def test_a_message_tells_what_it_became_and_gives_its_bytes_back(runtime, 
     await arrive(runtime, raw)
     await arrive(runtime, raw)
     await interpret_next(runtime)
-    (row,) = await rows_of(runtime, messages)
+    (row,) = await messages_of(runtime)
     referral_id = uuid4()
     received = ReferralReceived(
         occurred_at=runtime.clock(),

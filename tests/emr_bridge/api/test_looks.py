@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from tests.emr_bridge.builders import CLINIC, referral, rows_of, sample, with_link
+from tests.emr_bridge.builders import CLINIC, messages_of, referral, rows_of, sample, with_link
 from tests.emr_bridge.sending import ask
 
 from common.events.referral import ReferralReceived
@@ -52,7 +52,7 @@ async def noted(runtime):
 
 async def referred(runtime):
     """Let a referral come of the only message; return its id."""
-    (row,) = await rows_of(runtime, tables.messages)
+    (row,) = await messages_of(runtime)
     told = ReferralReceived(
         occurred_at=runtime.clock(),
         referral_id=uuid4(),
@@ -125,7 +125,7 @@ async def test_a_patients_messages_are_found_by_a_number_that_is_never_in_an_add
 
 async def test_a_sheet_is_masked_unless_a_reason_is_given_and_each_look_is_noted(runtime, client):
     await arrive(runtime, sample("ref_i12"))
-    (row,) = await rows_of(runtime, tables.messages)
+    (row,) = await messages_of(runtime)
     path = f"/v1/messages/{row['id']}/segments"
     assert (await client.get(path)).status_code == 422
     masked = await client.get(path, headers=WHO)
@@ -157,7 +157,7 @@ async def test_a_sheet_is_masked_unless_a_reason_is_given_and_each_look_is_noted
 
 async def test_with_a_second_token_only_who_has_it_sees_patient_data(runtime):
     await arrive(runtime, referral())
-    (row,) = await rows_of(runtime, tables.messages)
+    (row,) = await messages_of(runtime)
     async with opened(runtime, patient_data_token="open sesame") as client:
         raw, sheet = (f"/v1/messages/{row['id']}/{part}" for part in ("raw", "segments"))
         wrong = WHY | {"X-Patient-Data-Token": "open barley"}
@@ -176,7 +176,7 @@ async def test_with_a_second_token_only_who_has_it_sees_patient_data(runtime):
 
 async def test_the_audit_is_read_in_pages(runtime, client):
     await arrive(runtime, referral())
-    (row,) = await rows_of(runtime, tables.messages)
+    (row,) = await messages_of(runtime)
     for name in ("ann", "bob", "ann"):
         headers = {"X-Actor": name}
         await client.get(f"/v1/messages/{row['id']}/segments", headers=headers)

@@ -1,7 +1,7 @@
 """What is answered at the door: every situation of the acknowledgement table, in both modes."""
 
 import pytest
-from tests.emr_bridge.builders import CLINIC, referral, rows_of, verdict, with_link
+from tests.emr_bridge.builders import CLINIC, messages_of, referral, verdict, with_link
 
 from common.events.clinic import Hl7Dialect
 from emr_bridge.domain.message import State
@@ -9,7 +9,7 @@ from emr_bridge.domain.peer import Peer, networks_of
 from emr_bridge.formats.hl7v2.ack import read_acknowledgement
 from emr_bridge.handlers import receive
 from emr_bridge.handlers.senders import NO_SENDERS, Whence, all_senders
-from emr_bridge.store import links, tables
+from emr_bridge.store import links
 
 ORIGINAL = b"|P|2.5.1"
 ENHANCED = b"|P|2.5.1|||AL|NE"
@@ -118,7 +118,7 @@ async def test_an_unknown_type_is_kept_and_accepted_where_the_link_asks_for_it(r
     raw = referral().replace(b"REF^I12^REF_I12", b"VXU^V04")
     first, again = await ask(runtime, raw), await ask(runtime, raw)
     assert (verdict(first[0])[0], again) == ("AA", first)
-    (row,) = await rows_of(runtime, tables.messages)
+    (row,) = await messages_of(runtime)
     assert (row["state"], row["reason"], row["duplicates"]) == (State.KEPT, None, 1)
     other = raw.replace(b"ZZTEST^Greta", b"ZZTEST^Olga")
     assert verdict((await ask(runtime, other))[0])[0] == "AE"
@@ -131,7 +131,7 @@ async def test_a_control_id_that_is_used_again_is_taken_where_the_link_counts_an
     (first,), (second,) = await ask(runtime, referral()), await ask(runtime, other)
     assert verdict(first) == verdict(second) == ("AA", "M-1")
     assert await ask(runtime, referral(), other) == [first, second]
-    rows = await rows_of(runtime, tables.messages)
+    rows = await messages_of(runtime)
     assert [row["state"] for row in rows] == [State.RECEIVED] * 2
     assert rows[1]["duplicates"] == 1
 
@@ -143,7 +143,7 @@ async def test_an_enhanced_link_is_silent_where_table_0155_says_so(runtime):
     assert await ask(runtime, silent, silent, only_errors) == [None, None, None]
     (refused,) = await ask(runtime, only_errors.replace(b"REF^I12^REF_I12", b"VXU^V04"))
     assert verdict(refused) == ("CR", "M-2")
-    assert len(await rows_of(runtime, tables.messages)) == 3
+    assert len(await messages_of(runtime)) == 3
 
 
 CERT_A, CERT_B = (
@@ -185,7 +185,7 @@ async def test_a_certificate_speaks_for_its_own_link_alone(runtime, peer, sender
     await two_partners(runtime)
     (answer,) = await ask(runtime, referral(sender=sender), peer=peer)
     assert verdict(answer)[0] == code
-    (row,) = await rows_of(runtime, tables.messages)
+    (row,) = await messages_of(runtime)
     if code == "AR":
         kept = (row["state"], row["reason"], row["link_id"], row["clinic_id"])
         assert kept == (State.REFUSED, "foreign_sender", None, None)

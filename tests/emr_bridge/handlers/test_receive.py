@@ -1,12 +1,11 @@
 """Keeping messages: each row of what we answer, and what is kept of it."""
 
 import pytest
-from tests.emr_bridge.builders import referral, rows_of, verdict, with_link
+from tests.emr_bridge.builders import messages_of, referral, verdict, with_link
 
 from common.events.clinic import Hl7Dialect
 from emr_bridge.domain.message import State
 from emr_bridge.handlers.receive import cannot_store, receive, seal_context, too_large
-from emr_bridge.store.tables import messages
 
 
 async def arrive(runtime, *raws):
@@ -22,7 +21,7 @@ def raw_of(runtime, row):
 async def test_a_message_is_kept_as_it_came_and_waits_to_be_announced(runtime):
     link = await with_link(runtime)
     (answer,) = await arrive(runtime, referral())
-    (row,) = await rows_of(runtime, messages)
+    (row,) = await messages_of(runtime)
     assert verdict(answer) == ("AA", "M-1")
     assert raw_of(runtime, row) == referral()
     assert referral() not in row["raw"]
@@ -35,14 +34,14 @@ async def test_the_same_bytes_again_get_the_same_answer_and_are_kept_once(runtim
     (first,) = await arrive(runtime, referral())
     again = await arrive(runtime, referral(), referral())
     assert again == [first, first]
-    (row,) = await rows_of(runtime, messages)
+    (row,) = await messages_of(runtime)
     assert row["duplicates"] == 1
 
 
 async def test_the_same_message_twice_in_one_batch_is_kept_once(runtime):
     one, two = await arrive(runtime, referral(), referral())
     assert one == two
-    assert len(await rows_of(runtime, messages)) == 1
+    assert len(await messages_of(runtime)) == 1
 
 
 async def test_the_same_control_id_with_other_bytes_is_refused_with_205_and_kept(runtime):
@@ -52,7 +51,7 @@ async def test_the_same_control_id_with_other_bytes_is_refused_with_205_and_kept
     assert verdict(answer) == ("AE", "M-1")
     assert b"205^Duplicate key identifier" in answer
     assert await arrive(runtime, other) == [answer]
-    kept = {row["state"]: raw_of(runtime, row) for row in await rows_of(runtime, messages)}
+    kept = {row["state"]: raw_of(runtime, row) for row in await messages_of(runtime)}
     assert kept == {State.RECEIVED: referral(), State.CONFLICTING: other}
 
 
@@ -70,7 +69,7 @@ async def test_without_a_control_id_the_bytes_alone_tell_messages_apart(runtime)
     answers = await arrive(runtime, referral(""), referral("", number="RF-2"), referral(""))
     assert [verdict(answer) for answer in answers] == [("AA", "")] * 3
     assert answers[0] == answers[2]
-    assert len(await rows_of(runtime, messages)) == 2
+    assert len(await messages_of(runtime)) == 2
 
 
 @pytest.mark.parametrize(
@@ -91,7 +90,7 @@ async def test_what_we_do_not_take_is_refused_and_kept_all_the_same(runtime, raw
     (answer,) = await arrive(runtime, raw)
     assert verdict(answer)[0] == code
     assert f"|{error}^".encode() in answer
-    (row,) = await rows_of(runtime, messages)
+    (row,) = await messages_of(runtime)
     assert (row["state"], row["reason"]) == ("refused", f"hl7_{error}")
     assert raw_of(runtime, row) == raw
     assert await arrive(runtime, raw) == [answer]
@@ -122,7 +121,7 @@ async def test_an_answer_is_kept_and_never_answered(runtime):
         *await arrive(runtime, referral()),
         None,
     ]
-    assert [row["state"] for row in await rows_of(runtime, messages)] == ["ignored", "received"]
+    assert [row["state"] for row in await messages_of(runtime)] == ["ignored", "received"]
     assert cannot_store(raw, now=runtime.clock()) is None
 
 
@@ -131,7 +130,7 @@ async def test_a_sender_is_known_by_whole_fields_or_first_components_whatever_th
     for sender in ("epic|North", "EPIC^1.2.3^ISO|NORTH^9^L"):
         await arrive(runtime, referral(sender, sender=sender))
     await arrive(runtime, referral("x", sender="EPIC|ELSEWHERE"))
-    found = [row["link_id"] for row in await rows_of(runtime, messages)]
+    found = [row["link_id"] for row in await messages_of(runtime)]
     assert found == [link.id, link.id, None]
 
 
@@ -139,7 +138,7 @@ async def test_a_sender_that_two_clinics_claim_is_nobodys(runtime):
     await with_link(runtime)
     await with_link(runtime, id="south/epic", clinic_id="south")
     await arrive(runtime, referral())
-    (row,) = await rows_of(runtime, messages)
+    (row,) = await messages_of(runtime)
     assert row["link_id"] is None
 
 

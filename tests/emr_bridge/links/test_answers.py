@@ -4,14 +4,13 @@ from tests.emr_bridge.builders import (
     connected,
     events,
     listening,
+    messages_of,
     referral,
-    rows_of,
     until,
     verdict,
 )
 from tests.emr_bridge.sending import ask, go, linked, states
 
-from emr_bridge.store.tables import messages
 from simulators.emr import accept
 from simulators.emr.acknowledgement import acknowledge, read_header
 
@@ -32,7 +31,7 @@ async def test_an_aa_after_the_ca_closes_the_loop_and_gets_no_answer(runtime, em
     assert await states(runtime) == ["delivered"]
     told = [event for event in await events(runtime) if event.type == "emr.message_delivered.v1"]
     assert [event.acknowledgement for event in told] == ["AA"]
-    kept = [row["state"] for row in await rows_of(runtime, messages)]
+    kept = [row["state"] for row in await messages_of(runtime)]
     assert sorted(kept) == ["ignored", "received"]
 
 
@@ -47,7 +46,7 @@ async def test_the_same_answer_twice_is_kept_and_told_once(runtime, emr, sender)
         await peer.receive()
     told = [event for event in await events(runtime) if event.type == "emr.message_delivered.v1"]
     assert len(told) == 1
-    assert len(await rows_of(runtime, messages)) == 2
+    assert len(await messages_of(runtime)) == 2
 
 
 async def test_a_strangers_answer_changes_nothing(runtime, emr, sender):

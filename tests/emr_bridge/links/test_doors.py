@@ -7,14 +7,21 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trustme
-from tests.emr_bridge.builders import Peer, listening, referral, rows_of, until, verdict, with_link
+from tests.emr_bridge.builders import (
+    Peer,
+    listening,
+    messages_of,
+    referral,
+    until,
+    verdict,
+    with_link,
+)
 
 from common.errors import Misconfigured
 from common.events.clinic import Hl7Dialect
 from emr_bridge.domain.peer import ANYBODY, networks_of
 from emr_bridge.formats.hl7v2.header import read_header
 from emr_bridge.links.listener import Listener
-from emr_bridge.store.tables import messages
 from emr_bridge.transports.framer import framed
 from emr_bridge.transports.mllp import Binding, Limits
 from emr_bridge.transports.tls import Certificates
@@ -99,7 +106,7 @@ async def test_a_partner_with_its_certificate_is_answered_over_tls_and_plain_pee
         async with connected(plain) as peer:
             assert verdict(await peer.ask(referral("P-1")))[0] == "AR"
             assert verdict(await peer.ask(referral("P-2", sender="OTHER|CLINIC")))[0] == "AA"
-    rows = await rows_of(runtime, messages)
+    rows = await messages_of(runtime)
     assert [row["reason"] for row in rows if row["reason"]] == ["foreign_sender"]
 
 
@@ -136,7 +143,7 @@ async def test_without_a_certificate_with_an_expired_one_or_anothers_nobody_come
         assert not await talks(port, authority.client(expired))
         assert not await talks(port, authority.client(fake))
         assert not await talks(port, None)
-    assert len(await rows_of(runtime, messages)) == 1
+    assert len(await messages_of(runtime)) == 1
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated:DeprecationWarning")
@@ -225,7 +232,7 @@ async def test_a_link_has_no_more_connections_than_it_may(runtime):
                 assert verdict(await other.ask(referral("M-2", sender="X|Y")))[0] == "AA"
         await until(lambda: not listener.callers.links())
         assert await talks(port, None, referral("M-3"))
-    controls = [row["control_id"] for row in await rows_of(runtime, messages)]
+    controls = [row["control_id"] for row in await messages_of(runtime)]
     assert controls == ["M-0", "M-1", "M-2", "M-3"]
 
 
@@ -242,7 +249,7 @@ async def test_whoever_dribbles_a_message_is_cut_off(runtime):
         assert await peer.is_closed()
         dribbling.cancel()
         await asyncio.wait([dribbling])
-    assert await rows_of(runtime, messages) == []
+    assert await messages_of(runtime) == []
 
 
 async def test_a_slow_link_that_goes_on_is_not_cut_off(runtime):
@@ -292,7 +299,7 @@ async def test_a_batch_is_answered_by_a_batch_with_an_ack_for_each_message(runti
     assert said == [("AA", "M-0"), ("AR", "M-1"), ("AA", "M-2")]
     assert lines[-3:] == ["BTS|3", "FTS|1", ""]
     assert again.count(b"MSA|AA") == 2
-    rows = await rows_of(runtime, messages)
+    rows = await messages_of(runtime)
     assert [row["control_id"] for row in rows] == ["M-0", "M-1", "M-2"]
 
 
@@ -304,7 +311,7 @@ async def test_a_batch_that_is_not_taken_or_empty_is_one_message_that_is_refused
         await until(lambda: listener.knows_links)
         answer = await peer.ask(raw)
     assert verdict(answer)[0] == "AR"
-    assert len(await rows_of(runtime, messages)) == 1
+    assert len(await messages_of(runtime)) == 1
     assert read_header(answer).kind[0] == "ACK"
 
 
@@ -326,7 +333,7 @@ async def test_a_batch_that_is_a_bomb_or_hides_is_one_message_that_is_refused(
         await until(lambda: listener.knows_links)
         answer = await peer.ask(raw)
     assert verdict(answer)[0] == "AR"
-    (row,) = await rows_of(runtime, messages)
+    (row,) = await messages_of(runtime)
     assert row["state"] == "refused"
 
 

@@ -5,9 +5,15 @@ import socket
 
 import pytest
 from sqlalchemy import text
-from tests.emr_bridge.builders import RUNNING, connected, listening, referral, rows_of, verdict
+from tests.emr_bridge.builders import (
+    RUNNING,
+    connected,
+    listening,
+    messages_of,
+    referral,
+    verdict,
+)
 
-from emr_bridge.store.tables import messages
 from emr_bridge.transports.framer import framed
 from emr_bridge.transports.mllp import Limits
 
@@ -66,7 +72,7 @@ async def run_sql(runtime, *statements):
 async def test_a_message_is_answered_and_kept(runtime):
     async with listening(runtime) as listener, connected(listener) as peer:
         assert verdict(await peer.ask(referral())) == ("AA", "M-1")
-    assert len(await rows_of(runtime, messages)) == 1
+    assert len(await messages_of(runtime)) == 1
 
 
 async def test_when_the_commit_fails_the_sender_hears_ar_207_and_nothing_is_kept(runtime):
@@ -76,7 +82,7 @@ async def test_when_the_commit_fails_the_sender_hears_ar_207_and_nothing_is_kept
         answer = await peer.ask(referral())
         assert verdict(answer) == ("AR", "M-1")
         assert b"|207^" in answer
-        assert await rows_of(runtime, messages) == []
+        assert await messages_of(runtime) == []
         await run_sql(runtime, MENDED[runtime.db.dialect])
         assert verdict(await peer.ask(referral())) == ("AA", "M-1")
 
@@ -85,7 +91,7 @@ async def test_at_the_moment_of_the_aa_the_message_is_already_committed(runtime)
     async with listening(runtime) as listener, connected(listener) as peer:
         for number in range(20):
             assert verdict(await peer.ask(referral(f"M-{number}")))[0] == "AA"
-            assert len(await rows_of(runtime, messages)) == number + 1
+            assert len(await messages_of(runtime)) == number + 1
 
 
 async def test_one_poisonous_message_fails_alone_and_the_batch_is_kept(runtime):
@@ -96,7 +102,7 @@ async def test_one_poisonous_message_fails_alone_and_the_batch_is_kept(runtime):
         await peer.send(*(referral(control_id) for control_id in ids))
         answers = [verdict(answer) for answer in await peer.receive(len(ids))]
     assert answers == [("AR" if one == "POISON" else "AA", one) for one in ids]
-    assert len(await rows_of(runtime, messages)) == 10
+    assert len(await messages_of(runtime)) == 10
 
 
 async def test_messages_that_wait_share_a_commit(runtime):
@@ -126,7 +132,7 @@ async def test_twenty_parallel_resends_are_answered_alike_and_kept_once(runtime)
         answers = await asyncio.gather(*(send() for _ in range(20)))
     assert len(set(answers)) == 1
     assert verdict(answers[0])[0] == "AA"
-    assert len(await rows_of(runtime, messages)) == 1
+    assert len(await messages_of(runtime)) == 1
 
 
 async def test_answers_come_in_the_order_of_the_messages(runtime):
@@ -154,7 +160,7 @@ async def test_a_large_message_is_answered(runtime, size):
     raw = referral() + b"NTE|1||" + b"x" * size
     async with listening(runtime) as listener, connected(listener) as peer:
         assert verdict(await peer.ask(raw)) == ("AA", "M-1")
-    (row,) = await rows_of(runtime, messages)
+    (row,) = await messages_of(runtime)
     assert row["size"] == len(raw)
 
 
@@ -172,7 +178,7 @@ async def test_above_the_limit_the_sender_hears_ar_199_and_the_link_closes(runti
         assert verdict(answer) == ("AR", "M-1")
         assert b"|199^" in answer
         assert await peer.is_closed()
-    assert await rows_of(runtime, messages) == []
+    assert await messages_of(runtime) == []
 
 
 async def test_a_half_frame_left_hanging_closes_the_link(runtime):
@@ -182,7 +188,7 @@ async def test_a_half_frame_left_hanging_closes_the_link(runtime):
         await asyncio.sleep(0.15)
         await peer.send(raw=framed(referral("M-2"))[:-2])
         assert await peer.is_closed()
-    assert len(await rows_of(runtime, messages)) == 1
+    assert len(await messages_of(runtime)) == 1
 
 
 async def test_a_frame_that_lacks_only_its_return_is_answered_when_the_sender_falls_silent(runtime):
@@ -245,12 +251,12 @@ async def test_a_peer_gone_before_its_answer_finds_its_message_kept(runtime):
             linger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             peer.writer.transport.abort()
         for _ in range(200):
-            if await rows_of(runtime, messages):
+            if await messages_of(runtime):
                 break
             await asyncio.sleep(0.01)
         async with connected(listener) as peer:
             assert verdict(await peer.ask(referral())) == ("AA", "M-1")
-    (row,) = await rows_of(runtime, messages)
+    (row,) = await messages_of(runtime)
     assert row["duplicates"] == 1
 
 
@@ -262,7 +268,7 @@ async def test_a_stop_answers_what_is_framed_and_closes_every_link(runtime):
             RUNNING[listener].cancel()
             answers = [first, *await busy.receive(49)]
             assert {verdict(answer)[0] for answer in answers} == {"AA"}
-            assert len(await rows_of(runtime, messages)) == len(answers)
+            assert len(await messages_of(runtime)) == len(answers)
             assert await busy.is_closed()
             assert await idle.is_closed()
         await asyncio.wait([RUNNING[listener]])

@@ -9,13 +9,12 @@ import sys
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from tests.emr_bridge.builders import referral, rows_of, with_link
+from tests.emr_bridge.builders import messages_of, referral, with_link
 from tests.emr_bridge.workers.test_interpreter import arrive, facts
 from tests.emr_bridge.workers.test_replier import asking
 from tests.system.whole import until
 
 from emr_bridge.interpreter import interpret_as_told
-from emr_bridge.store.tables import messages
 from emr_bridge.workers.apart import (
     COMMAND,
     EVENTS,
@@ -57,7 +56,7 @@ async def running(apart):
 
 async def all_read(runtime, count):
     async def are_read():
-        states = [row["state"] for row in await rows_of(runtime, messages)]
+        states = [row["state"] for row in await messages_of(runtime)]
         return len(states) == count and set(states) == {"interpreted"}
 
     await until(are_read)

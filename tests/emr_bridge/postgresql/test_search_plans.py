@@ -17,13 +17,20 @@ MANY = 20_000
 DAY = datetime(2026, 1, 9, tzinfo=UTC)
 MANY_MESSAGES = f"""
     INSERT INTO messages (id, dedup_key, sha256, raw, size, sender, control_id, message_type, link_id,
-                          state, repairs, ack, duplicates, received_at, announced)
+                          state, repairs, ack, duplicates, received_at)
     SELECT gen_random_uuid(), 'd' || n, 's', '', 1, 'S' || n % 500, 'M' || n,
            CASE WHEN n % 1000 = 0 THEN 'ADT^A40' ELSE 'REF^I12' END, 'north/l' || n % 200,
            CASE WHEN n % 1000 = 0 THEN 'review' ELSE 'interpreted' END, '[]', '', 0,
-           '2026-01-01'::timestamptz + n * interval '1 minute', true
+           '2026-01-01'::timestamptz + n * interval '1 minute'
     FROM generate_series(1, {MANY}) n
 """
+MANY_READ = """
+    INSERT INTO readings (message_id, state, repairs, link_id, sender, control_id, message_type, received_at)
+    SELECT id, state, repairs, link_id, sender, control_id, message_type, received_at FROM messages
+"""
+SOME_UNREAD = (
+    "INSERT INTO unread (message_id, state) SELECT id, 'received' FROM messages LIMIT 1000"
+)
 MANY_KEYS = """
     INSERT INTO message_keys (message_id, kind, hash)
     SELECT id, kind, encode(sha256((kind || control_id)::bytea), 'hex')
@@ -51,7 +58,7 @@ MANY_SENT = """
 async def filled(runtime_of):
     runtime = await runtime_of(tables.metadata)
     async with runtime.db.begin() as tx:
-        for statement in (MANY_MESSAGES, MANY_KEYS, MANY_LINKS, MANY_SENT):
+        for statement in (MANY_MESSAGES, MANY_READ, SOME_UNREAD, MANY_KEYS, MANY_LINKS, MANY_SENT):
             await tx.execute(text(statement))
     async with runtime.db.begin() as tx:
         await tx.execute(text("ANALYZE"))
@@ -91,7 +98,8 @@ WANTED: tuple[dict[str, Any], ...] = (
     {"since": DAY, "until": DAY + timedelta(hours=1)},
 )
 PARTS = {
-    "messages": (search.received, tables.messages.c.id),
+    "unread": (search.waiting, tables.unread.c.message_id),
+    "readings": (search.received, tables.readings.c.message_id),
     "outbound": (search.sent, tables.outbound.c.id),
 }
 
@@ -101,6 +109,6 @@ async def test_messages_are_found_by_an_index_whatever_they_are_searched_by(fill
     for wanted, (table, (build, key)) in product(WANTED, PARTS.items()):
         query = build(Wanted(**wanted)).where(key < new_id()).order_by(key.desc()).limit(51)
         plan = await plan_of(filled, query)
-        if f"Seq Scan on {table}" in plan or "Seq Scan on message_keys" in plan:
+        if any(f"Seq Scan on {one}" in plan for one in (table, "messages", "message_keys")):
             slow.append((table, wanted, plan))
     assert not slow

@@ -5,7 +5,15 @@ import hashlib
 
 import pytest
 from sqlalchemy import select
-from tests.emr_bridge.builders import CLINIC, clinic_changed, events, referral, rows_of, with_link
+from tests.emr_bridge.builders import (
+    CLINIC,
+    clinic_changed,
+    events,
+    messages_of,
+    referral,
+    rows_of,
+    with_link,
+)
 
 from common.events import emr
 from common.events.clinic import Hl7Dialect, Hl7Link
@@ -14,7 +22,7 @@ from common.events.submission import PaperPart, Submission
 from common.tables import outbox
 from emr_bridge.handlers import follow, interpret
 from emr_bridge.handlers.receive import receive
-from emr_bridge.store.tables import correlations, messages
+from emr_bridge.store.tables import correlations
 from emr_bridge.workers.interpreter import interpret_next
 
 
@@ -73,7 +81,7 @@ async def test_each_family_becomes_one_fact_with_nobodys_data_in_the_clear(
     await with_link(runtime)
     await arrive(runtime, referral().replace(b"REF^I12^REF_I12", kind.encode()) + body)
     (event,) = await all_read(runtime)
-    (row,) = await rows_of(runtime, messages)
+    (row,) = await messages_of(runtime)
     assert type(event) is (fact or emr.AppointmentTold)
     clear = event.model_dump_json(exclude={"sealed"}).replace("ZZTESTNO", "")
     assert "ZZTEST" not in clear
@@ -123,7 +131,7 @@ async def test_messages_of_a_sender_are_read_again_when_a_link_claims_it(runtime
     assert [one.message_id for one in after] == [one.message_id for one in before[:2]]
     received = [one for one in await events(runtime) if isinstance(one, MessageReceived)]
     assert len(received) == 3
-    rows = {row["control_id"]: row for row in await rows_of(runtime, messages)}
+    rows = {row["control_id"]: row for row in await messages_of(runtime)}
     assert (rows["M-1"]["state"], rows["M-1"]["clinic_id"]) == ("interpreted", CLINIC)
     assert (rows["M-3"]["state"], rows["M-3"]["reason"]) == ("review", "unknown_sender")
 
@@ -158,7 +166,7 @@ async def test_a_message_that_says_more_than_a_record_takes_is_given_to_a_person
     many = "".join(f"DG1|{n}||C{n}^{'ZZTEST ' * 30}^I10\r" for n in range(4000))
     await arrive(runtime, referral() + many.encode())
     (event,) = await all_read(runtime)
-    (row,) = await rows_of(runtime, messages)
+    (row,) = await messages_of(runtime)
     assert isinstance(event, emr.ReviewRequested)
     assert (event.reason, row["reason"]) == ("says_too_much", "says_too_much")
     assert "ZZTEST" not in event.model_dump_json()
@@ -201,7 +209,7 @@ async def test_what_came_in_the_name_of_a_guarded_link_before_it_was_stays_with_
         await follow.clinic_changed(tx, clinic_changed(runtime.clock(), guarded), runtime.clock())
         await interpret.record(tx, while_read, sealer=runtime.sealer, now=runtime.clock())
     await arrive(runtime, referral("M-3", number="RF-3"))
-    kinds = {row["control_id"]: row["state"] for row in await rows_of(runtime, messages)}
+    kinds = {row["control_id"]: row["state"] for row in await messages_of(runtime)}
     assert [type(event) for event in await all_read(runtime)][2:] == [ReferralSubmitted]
     assert (kinds["M-1"], kinds["M-2"]) == ("review", "review")
 

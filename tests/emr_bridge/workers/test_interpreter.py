@@ -6,12 +6,13 @@ from datetime import timedelta
 from typing import cast
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import update
 from tests.emr_bridge.builders import (
     CLINIC,
     clinic_changed,
     events,
     link,
+    messages_of,
     referral,
     rows_of,
     sample,
@@ -35,7 +36,8 @@ from emr_bridge.formats.hl7v2.interpret.reading import Doubtful
 from emr_bridge.handlers import follow, interpret, marks
 from emr_bridge.handlers.receive import receive
 from emr_bridge.store import messages as kept
-from emr_bridge.store.tables import WAITING, correlations, messages
+from emr_bridge.store import readings
+from emr_bridge.store.tables import correlations, messages
 from emr_bridge.workers.interpreter import give_way, interpret_next, interpreter
 from emr_bridge.workers.reading import Reader, understand_all
 
@@ -60,7 +62,7 @@ async def test_a_referral_is_submitted_sealed_with_its_clinic_and_its_time(runti
     link = await with_link(runtime)
     await arrive(runtime, referral())
     (event,) = await all_read(runtime)
-    (row,) = await rows_of(runtime, messages)
+    (row,) = await messages_of(runtime)
     assert isinstance(event, ReferralSubmitted)
     assert (event.message_id, event.clinic_id, event.link_id) == (row["id"], CLINIC, link.id)
     assert (event.sender, event.message_type) == ("EPIC|NORTH", "REF^I12")
@@ -78,7 +80,7 @@ async def test_an_unknown_sender_is_kept_for_a_person(runtime):
     (event,) = await all_read(runtime)
     assert isinstance(event, ReviewRequested)
     assert (event.reason, event.clinic_id) == ("unknown_sender", None)
-    (row,) = await rows_of(runtime, messages)
+    (row,) = await messages_of(runtime)
     assert (row["state"], row["reason"]) == ("review", "unknown_sender")
 
 
@@ -87,7 +89,7 @@ async def test_a_sender_registered_after_the_message_came_is_known_when_it_is_re
     await with_link(runtime)
     (event,) = await all_read(runtime)
     assert isinstance(event, ReferralSubmitted)
-    (row,) = await rows_of(runtime, messages)
+    (row,) = await messages_of(runtime)
     assert row["clinic_id"] == CLINIC
 
 
@@ -126,7 +128,7 @@ async def test_every_message_taken_becomes_one_fact_in_the_order_of_the_sender(r
     for number in range(250):
         await arrive(runtime, referral(f"M-{number}"))
     found = await all_read(runtime)
-    kept_ids = [row["id"] for row in await rows_of(runtime, messages)]
+    kept_ids = [row["id"] for row in await messages_of(runtime)]
     assert [event.message_id for event in found] == sorted(kept_ids)
     assert not await interpret_next(runtime)
 
@@ -134,11 +136,11 @@ async def test_every_message_taken_becomes_one_fact_in_the_order_of_the_sender(r
 async def test_reading_says_whether_others_wait_and_wakes_nobody_who_has_nothing_to_do(runtime):
     """A reader that woke itself would look for messages after each of them a second time."""
     await with_link(runtime)
-    await arrive(runtime, *(referral(f"M-{number}") for number in range(kept.MOST_WAITING + 1)))
+    await arrive(runtime, *(referral(f"M-{number}") for number in range(readings.MOST_WAITING + 1)))
     before = runtime.db.committed.count
     assert await interpret_next(runtime)
     assert not await interpret_next(runtime)
-    assert len(await facts(runtime)) == kept.MOST_WAITING + 1
+    assert len(await facts(runtime)) == readings.MOST_WAITING + 1
     assert runtime.db.committed.count == before
 
 
@@ -181,7 +183,7 @@ async def test_large_messages_are_read_a_few_at_a_time(runtime):
     for number in range(3):
         await arrive(runtime, referral(f"M-{number}") + heavy)
     async with runtime.db.read() as tx:
-        oldest = await kept.waiting(tx)
+        oldest = await readings.waiting(tx)
     assert (len(oldest.rows), oldest.is_all) == (2, False)
     assert len(await all_read(runtime)) == 3
 
@@ -201,7 +203,7 @@ async def test_every_message_that_is_kept_is_announced_once_before_what_became_o
     runtime.clock.advance(timedelta(minutes=1))
     await all_read(runtime)
     assert not await interpret_next(runtime)
-    rows = {row["id"]: row for row in await rows_of(runtime, messages)}
+    rows = {row["id"]: row for row in await messages_of(runtime)}
     told = await events(runtime)
     announced = [event for event in told if isinstance(event, MessageReceived)]
     assert [event.message_id for event in announced] == sorted(rows)
@@ -219,26 +221,6 @@ async def test_every_message_that_is_kept_is_announced_once_before_what_became_o
     follows = told[told.index(kept) + 1]
     assert isinstance(follows, ReferralSubmitted)
     assert follows.message_id == kept.message_id
-
-
-async def test_what_the_release_before_announced_at_the_door_is_not_announced_again(runtime):
-    await with_link(runtime)
-    await arrive(runtime, referral("M-1"), b"hello")
-    async with runtime.db.begin() as tx:
-        await tx.execute(update(messages).values(announced=True))
-    await arrive(runtime, referral("M-2"))
-    (first, second) = await all_read(runtime)
-    announced = [one for one in await events(runtime) if isinstance(one, MessageReceived)]
-    assert [one.control_id for one in announced] == ["M-2"]
-    assert first.message_id != second.message_id
-
-
-async def test_the_queue_of_messages_is_read_by_its_index(runtime):
-    if runtime.db.is_sqlite:
-        waiting = select(messages.c.id).where(WAITING).order_by(messages.c.id)
-        async with runtime.db.read() as tx:
-            plan = await tx.execute(text(f"EXPLAIN QUERY PLAN {waiting}"))
-            assert "ix_messages_waiting" in str(plan.all())
 
 
 async def test_the_links_charset_is_used_where_the_message_names_none(runtime):
@@ -293,7 +275,7 @@ async def test_a_clinics_links_follow_its_configuration(runtime):
     async with runtime.db.begin() as tx:
         await follow.clinic_changed(tx, clinic_changed(now), now)
     await arrive(runtime, referral("M-4", sender="EPIC|NORTH2"))
-    found = [row["link_id"] for row in await rows_of(runtime, messages)]
+    found = [row["link_id"] for row in await messages_of(runtime)]
     assert found == [f"{CLINIC}/epic", None, f"{CLINIC}/epic", None]
 
 
@@ -350,14 +332,14 @@ async def test_a_message_that_does_not_open_lets_the_others_by_and_is_read_when_
     """INVARIANT: a lost key gives up no message, and holds up none that it did not seal."""
     await with_link(runtime)
     await arrive(runtime, referral("M-1"), referral("M-2"))
-    first = (await rows_of(runtime, messages))[0]
+    first = (await messages_of(runtime))[0]
     await _put_raw(runtime, first, b"another-key\0" + bytes(40))
     assert [one.message_id for one in await all_that_opens(runtime)] != [first["id"]]
     with pytest.raises(CannotUnseal):
         await interpret_next(runtime)
     await _put_raw(runtime, first, first["raw"])
     assert {one.message_id for one in await all_read(runtime)} == {
-        row["id"] for row in await rows_of(runtime, messages)
+        row["id"] for row in await messages_of(runtime)
     }
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import uuid4
 
-from tests.emr_bridge.builders import CLINIC, referral, rows_of
+from tests.emr_bridge.builders import CLINIC, messages_of, referral
 from tests.emr_bridge.sending import REFERRAL, ask, go, linked
 
 from common.events.referral import Appointment, CancellationRequested
@@ -12,7 +12,6 @@ from emr_bridge.formats.hl7v2.source import Original, source_of
 from emr_bridge.handlers import follow
 from emr_bridge.handlers.receive import receive
 from emr_bridge.store.messages import attach_referrals
-from emr_bridge.store.tables import messages
 from emr_bridge.workers.interpreter import interpret_next
 from simulators.emr import reject
 
@@ -24,7 +23,7 @@ async def came(runtime, raw):
     async with runtime.db.begin() as tx:
         await receive(tx, [raw], sealer=runtime.sealer, now=runtime.clock())
     await interpret_next(runtime)
-    (message,) = await rows_of(runtime, messages)
+    (message,) = await messages_of(runtime)
     async with runtime.db.begin() as tx:
         await attach_referrals(tx, [(message["id"], REFERRAL)])
 

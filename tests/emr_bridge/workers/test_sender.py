@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.emr_bridge.builders import CLINIC, events, link, referral, rows_of, until
+from tests.emr_bridge.builders import CLINIC, events, link, messages_of, referral, rows_of, until
 from tests.emr_bridge.sending import (
     REFERRAL,
     ask,
@@ -28,7 +28,7 @@ from emr_bridge.handlers.receive import receive
 from emr_bridge.store import links
 from emr_bridge.store.messages import attach_referrals
 from emr_bridge.store.tables import links as links_table
-from emr_bridge.store.tables import messages, outbound, outbound_attempts
+from emr_bridge.store.tables import outbound, outbound_attempts
 from emr_bridge.workers.interpreter import interpret_next
 from simulators.emr import accept, drop, reject, silent, slow, wrong_id
 
@@ -482,7 +482,7 @@ async def test_a_notice_echoes_the_numbers_of_the_message_that_the_referral_came
         raw = referral(number="RF-1^EPIC^^").replace(b"77^^^NORTH^MR", b"77^^^NORTH^MR~8^^^S^^")
         await receive(tx, [raw], sealer=runtime.sealer, now=runtime.clock())
     await interpret_next(runtime)
-    (message,) = await rows_of(runtime, messages)
+    (message,) = await messages_of(runtime)
     async with runtime.db.begin() as tx:
         await attach_referrals(tx, [(message["id"], REFERRAL)])
     await ask(runtime)

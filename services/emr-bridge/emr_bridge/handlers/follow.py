@@ -10,7 +10,7 @@ from common.events.clinic import ClinicChanged
 from common.events.referral import CancellationRequested, ReferralReceived
 from common.verdicts import Heard
 from emr_bridge.domain.link import Link, link_id
-from emr_bridge.store import links, messages, sources
+from emr_bridge.store import links, messages, readings, sources
 
 log = structlog.get_logger()
 
@@ -39,7 +39,7 @@ async def clinic_changed(tx: Transaction, event: ClinicChanged, now: datetime) -
         for link in event.hl7_links
     ]
     await links.replace(tx, event.clinic_id, current)
-    reopened = await messages.read_again(
+    reopened = await readings.read_again(
         tx, {one.sender_key for one in current if not one.is_guarded}
     )
     if reopened:

@@ -34,7 +34,7 @@ from emr_bridge.formats.hl7v2.reader import read
 from emr_bridge.handlers.facts import Read, facts
 from emr_bridge.handlers.receive import seal_context
 from emr_bridge.handlers.senders import LastKnown, senders_of
-from emr_bridge.store import keys, links, messages
+from emr_bridge.store import keys, links, messages, readings
 from emr_bridge.store.keys import Key
 from emr_bridge.store.messages import Correlation
 
@@ -56,6 +56,9 @@ class Waiting:
     received_at: datetime
     link: Link | None
     link_at_door: str | None = None
+    clinic_at_door: str | None = None
+    reason: str | None = None
+    """Why it was refused, if it was."""
     traceparent: str | None = None
 
 
@@ -85,7 +88,7 @@ async def waiting(tx: Transaction, *, sealer: Sealer, known: LastKnown | None = 
     The sender is looked up again: a clinic may have been registered since. One that does not open
     waits and lets the others by; CannotUnseal where none of them opens.
     """
-    oldest = await messages.waiting(tx)
+    oldest = await readings.waiting(tx)
     if not oldest.rows:
         return Oldest((), oldest.is_all)
     raws = _opened(oldest.rows, sealer)
@@ -101,6 +104,8 @@ async def waiting(tx: Transaction, *, sealer: Sealer, known: LastKnown | None = 
             received_at=row["received_at"],
             link=_believed(senders.link_of(read_header(raws[row["id"]])), row["link_id"]),
             link_at_door=row["link_id"],
+            clinic_at_door=row["clinic_id"],
+            reason=row["reason"],
             traceparent=row["traceparent"],
         )
         for row in oldest.rows
@@ -172,20 +177,19 @@ async def record(
 
     Each is announced once and read once: what another worker has recorded is passed over.
     """
-    left = await messages.still_waiting(tx, [one.message.id for one in understood])
-    for message_id in await _known_by_now(tx, understood):
-        left.pop(message_id, None)
+    known = await _known_by_now(tx, understood)
+    ids = [one.message.id for one in understood]
+    left = await readings.take(tx, [one for one in ids if one not in known])
     records = [
         _record(one, left[one.message.id], sealer, now)
         for one in understood
         if one.message.id in left
     ]
-    await messages.finish(tx, [one.values for one in records if one.values])
-    await messages.mark_announced(tx, [one.message.id for one in records if not one.values])
     told = [(event, one.traceparent) for one in records for event in one.events]
     traces = [trace for _, trace in told]
     await insert_all(
         tx,
+        readings.rows_of([one.values for one in records]),
         messages.correlated([c for one in records if (c := one.correlation)], now=now),
         keys.rows_of(found),
         outbox.waiting(tx, [event for event, _ in told], traces=traces, now=now),
@@ -195,22 +199,22 @@ async def record(
         _note(one)
 
 
-async def _known_by_now(tx: Transaction, understood: Sequence[Understood]) -> list[UUID]:
+async def _known_by_now(tx: Transaction, understood: Sequence[Understood]) -> set[UUID]:
     """Return the messages whose sender was registered while they were read: they are read again.
 
     Links do not change until the commit, so that none is given to a person in spite of its link.
     """
     strange = [found.message for found in understood if found.reading == STRANGE]
     if not strange:
-        return []
+        return set()
     await links.hold(tx)
     headers = {message.id: read_header(message.raw) for message in strange}
     senders = await senders_of(tx, headers.values())
-    return [
+    return {
         message.id
         for message in strange
         if _believed(senders.link_of(headers[message.id]), message.link_at_door)
-    ]
+    }
 
 
 def _believed(link: Link | None, at_door: str | None) -> Link | None:
@@ -235,25 +239,43 @@ class Record:
 def _record(found: Understood, row: RowMapping, sealer: Sealer, now: datetime) -> Record:
     message, link = found.message, found.message.link
     events: list[EmrEvent] = [] if row["announced"] else [_received(message)]
+    values = _at_door(message)
     if found.reading is None or row["state"] != State.RECEIVED:
-        return Record(message, {}, events, None, found.traceparent)
+        return Record(message, values, events, None, found.traceparent)
     told = facts(_read(found), found.reading, sealer=sealer, now=now)
     event = told[-1]
     doubt = event.reason if isinstance(event, ReviewRequested) else None
-    values: dict[str, Any] = {
-        "of": message.id,
+    values |= {
         "state": State.REVIEW if doubt else State.INTERPRETED,
         "reason": doubt,
         "became": event.type,
         "repairs": list(found.repairs),
         "interpreted_at": now,
-        "link_id": link.id if link else None,
-        "clinic_id": link.clinic_id if link else None,
     }
+    if link is not None:
+        values |= {"link_id": link.id, "clinic_id": link.clinic_id}
     correlation = None
     if link is not None and isinstance(found.reading, Requested):
         correlation = _correlation(message, found.reading, link, sealer)
     return Record(message, values, [*events, *told], correlation, found.traceparent)
+
+
+def _at_door(message: Waiting) -> dict[str, Any]:
+    """Return what is written of a message that is not read: what was decided when it came."""
+    return {
+        "message_id": message.id,
+        "state": message.state,
+        "reason": message.reason,
+        "became": None,
+        "repairs": [],
+        "interpreted_at": None,
+        "link_id": message.link_at_door,
+        "clinic_id": message.clinic_at_door,
+        "sender": message.sender,
+        "control_id": message.control_id,
+        "message_type": message.message_type,
+        "received_at": message.received_at,
+    }
 
 
 def _read(found: Understood) -> Read:
@@ -303,9 +325,9 @@ def _note(written: Record) -> None:
     log.info(
         "message_read",
         message_id=str(message.id),
-        link=values.get("link_id") or message.link_at_door,
+        link=values["link_id"],
         message_type=message.message_type,
-        state=values.get("state", message.state).value,
-        reason=values.get("reason"),
+        state=values["state"].value,
+        reason=values["reason"],
         trace_id=tracing.trace_id_of(written.traceparent),
     )

@@ -20,7 +20,7 @@ from emr_bridge.formats.hl7v2.ack import acknowledge, control_id_of
 from emr_bridge.formats.hl7v2.header import read_header
 from emr_bridge.formats.hl7v2.manner import manner_of
 from emr_bridge.handlers.interpret import Waiting
-from emr_bridge.store import messages, replies
+from emr_bridge.store import readings, replies
 
 log = structlog.get_logger()
 
@@ -39,10 +39,10 @@ def askers(messages: Iterable[Waiting]) -> list[Waiting]:
 
 async def owe(tx: Transaction, asked: Sequence[Waiting], *, sealer: Sealer, now: datetime) -> None:
     """Queue the application ACKs that are due for messages that were just read."""
-    became = await messages.states_of(tx, [message.id for message in asked])
+    became = await readings.states_of(tx, [message.id for message in asked])
     for message in asked:
         is_error = became.get(message.id) == State.REVIEW
-        if message.link and became.get(message.id) != State.RECEIVED:
+        if message.link and message.id in became:
             await _owe(tx, message, message.link, is_error=is_error, sealer=sealer, now=now)
 
 

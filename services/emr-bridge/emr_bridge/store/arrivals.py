@@ -17,13 +17,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from common.database import Database
 from common.errors import Retry
 from common.verdicts import AWAY
-from emr_bridge.store.messages import GIVEN, NewMessage
+from emr_bridge.store.messages import DOOR, NewMessage
 from emr_bridge.store.tables import messages
 
 ANSWER_SECONDS = 20.0
 """How long the database may take over a batch: senders give up after some thirty seconds."""
 
-COLUMNS = NewMessage._fields
+COLUMNS = tuple(name for name in NewMessage._fields if name not in DOOR)
+
+GIVEN = {"state": "'kept'", "repairs": "'[]'", "duplicates": "0"}
+"""What every new row has, as SQL."""
+
+_INTO = ", ".join((*COLUMNS, *GIVEN))
 
 Bind = Callable[[Any], Any]
 
@@ -139,8 +144,11 @@ class SqliteArrivals:
         values = [value for row in rows for value in _bound(row)]
         async with self._db.begin() as tx:
             result = await tx.exec_driver_sql(_for_sqlite(len(rows)), (*values, revision))
-            kept = result.scalars().all()
-        return set() if len(kept) == len(rows) else left.difference(map(UUID, kept))
+            kept = set(result.scalars())
+            queued = [(row.id.hex, row.state, row.reason) for row in rows if row.id.hex in kept]
+            if queued:
+                await tx.exec_driver_sql(QUEUE_FOR_SQLITE, queued)
+        return left.difference(map(UUID, kept))
 
     async def close(self) -> None:
         """Nothing is held."""
@@ -148,29 +156,51 @@ class SqliteArrivals:
 
 def _one_for_postgresql() -> str:
     """Insert a row; answer its id when it was added."""
-    values = [f"${n}::{TYPES.get(name, 'text')}" for n, name in enumerate(COLUMNS, start=1)]
     return f"""
-        INSERT INTO messages ({", ".join((*COLUMNS, *GIVEN))})
-        SELECT {", ".join((*values, *GIVEN.values()))}
-        WHERE {_is_current(f"${len(COLUMNS) + 1}::bigint")}
-        ON CONFLICT DO NOTHING RETURNING id
-    """
+        WITH kept AS (
+            INSERT INTO messages ({_INTO})
+            SELECT {", ".join((*map(_place, COLUMNS), *GIVEN.values()))}
+            WHERE {_is_current(f"{_next(0)}::bigint")}
+            ON CONFLICT DO NOTHING RETURNING id
+        )
+        INSERT INTO unread (message_id, state, reason)
+        SELECT id, {_place("state")}, {_place("reason")} FROM kept
+        RETURNING message_id
+    """  # noqa: S608 - names of our own columns
 
 
 def _many_for_postgresql() -> str:
     """Insert from arrays; answer NULL when all was added, else the ids of what was."""
-    arrays = [f"${n}::{TYPES.get(name, 'text')}[]" for n, name in enumerate(COLUMNS, start=1)]
-    revision, count = len(COLUMNS) + 1, len(COLUMNS) + 2
+
+    def arrays(*names: str) -> str:
+        return ", ".join(f"{_place(name)}[]" for name in names)
+
     return f"""
         WITH kept AS (
-            INSERT INTO messages ({", ".join((*COLUMNS, *GIVEN))})
-            SELECT *, {", ".join(GIVEN.values())} FROM unnest({", ".join(arrays)})
-            WHERE {_is_current(f"${revision}::bigint")}
+            INSERT INTO messages ({_INTO})
+            SELECT *, {", ".join(GIVEN.values())} FROM unnest({arrays(*COLUMNS)})
+            WHERE {_is_current(f"{_next(0)}::bigint")}
             ON CONFLICT DO NOTHING RETURNING id
+        ), queued AS (
+            INSERT INTO unread (message_id, state, reason)
+            SELECT id, state, reason
+            FROM unnest({arrays("id", *DOOR)}) AS given(id, state, reason) JOIN kept USING (id)
+            RETURNING message_id
         )
-        SELECT CASE WHEN count(*) < ${count}::bigint THEN coalesce(array_agg(id), '{{}}') END
-        FROM kept
+        SELECT CASE WHEN count(*) < {_next(1)}::bigint
+               THEN coalesce(array_agg(message_id), '{{}}') END
+        FROM queued
     """  # noqa: S608 - names of our own columns
+
+
+def _place(name: str) -> str:
+    """Return a field of a row as a parameter, or the element of one that is an array."""
+    return f"${NewMessage._fields.index(name) + 1}::{TYPES.get(name, 'text')}"
+
+
+def _next(number: int) -> str:
+    """Return the parameters that follow a row's."""
+    return f"${len(NewMessage._fields) + 1 + number}"
 
 
 @lru_cache(maxsize=512)
@@ -178,11 +208,14 @@ def _for_sqlite(count: int) -> str:
     """Insert so many rows; answer the ids of what was added."""
     row = f"({', '.join('?' * len(COLUMNS))})"
     return f"""
-        INSERT INTO messages ({", ".join((*COLUMNS, *GIVEN))})
+        INSERT INTO messages ({_INTO})
         SELECT *, {", ".join(GIVEN.values())} FROM (VALUES {", ".join([row] * count)})
         WHERE {_is_current("?")}
         ON CONFLICT DO NOTHING RETURNING id
     """  # noqa: S608 - names of our own columns
+
+
+QUEUE_FOR_SQLITE = "INSERT INTO unread (message_id, state, reason) VALUES (?, ?, ?)"
 
 
 def _is_current(revision: str) -> str:
@@ -190,8 +223,8 @@ def _is_current(revision: str) -> str:
 
 
 def _bound(row: NewMessage) -> list[Any]:
-    """Return a row's values as SQLAlchemy gives them to SQLite."""
-    values = list(row)
+    """Return a row's columns as SQLAlchemy gives them to SQLite."""
+    values = [getattr(row, name) for name in COLUMNS]
     for place, bind in _binds():
         values[place] = bind(values[place])
     return values

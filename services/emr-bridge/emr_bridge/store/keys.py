@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, select
 
 from common.database import Transaction
 from common.rows import Rows
-from emr_bridge.store.tables import correlations, message_keys, messages, outbound
+from emr_bridge.store.tables import correlations, message_keys, outbound, readings
 
 Key = tuple[UUID, str, str]
 """A message's id, the kind of number, its hash."""
@@ -29,7 +29,7 @@ async def of_message(tx: Transaction, message_id: UUID, kind: str) -> list[str]:
 
 def received_with(kind: str, digest: str) -> ColumnElement[bool]:
     """Return the condition for received messages that have such a number."""
-    return messages.c.id.in_(_with(kind, digest))
+    return readings.c.message_id.in_(_with(kind, digest))
 
 
 def sent_for(kind: str, digest: str) -> ColumnElement[bool]:

@@ -1,6 +1,7 @@
 """Messages by their marks, received and sent: ids, codes and times. Reads only.
 
-Both kinds have ids that grow with time, so a page is the newest of both.
+All have ids that grow with time, so a page is the newest of what waits to be read, what was read, and
+what was sent.
 """
 
 from collections.abc import Mapping
@@ -9,13 +10,16 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Select, literal, select
+from sqlalchemy import Column, ColumnElement, Select, false, literal, select
 
 from common.database import Transaction
 from emr_bridge.store import keys
-from emr_bridge.store.tables import correlations, links, messages, outbound
+from emr_bridge.store.tables import correlations, links, messages, outbound, readings, unread
 
 Row = dict[str, Any]
+
+BESIDE = ("sha256", "size", "duplicates")
+"""What of a message stands only with its bytes."""
 Direction = Literal["received", "sent"]
 
 
@@ -41,16 +45,23 @@ async def page(tx: Transaction, wanted: Wanted, *, before: UUID | None, limit: i
     """Return messages, newest first, older than `before`."""
     found: list[Row] = []
     if wanted.direction != "sent":
-        found += await _page(tx, received(wanted), messages.c.id, before, limit)
+        found += await _page(tx, waiting(wanted), unread.c.message_id, before, limit)
+        found += await _page(tx, received(wanted), readings.c.message_id, before, limit)
     if wanted.direction != "received" and wanted.sender is None:
         found += await _page(tx, sent(wanted), outbound.c.id, before, limit)
-    return sorted(found, key=lambda row: row["id"].int, reverse=True)[:limit]
+    newest = {row["id"]: row for row in found}  # one may have been read between two questions
+    return sorted(newest.values(), key=lambda row: row["id"].int, reverse=True)[:limit]
 
 
 async def one(tx: Transaction, message_id: UUID) -> Row | None:
     """Return one message, received or sent, without its bytes."""
-    for query, table in ((_received(), messages), (_sent(), outbound)):
-        row = (await tx.execute(query.where(table.c.id == message_id))).mappings().first()
+    places = (
+        (_waiting(), unread.c.message_id),
+        (_received(), readings.c.message_id),
+        (_sent(), outbound.c.id),
+    )
+    for query, key in places:
+        row = (await tx.execute(query.where(key == message_id))).mappings().first()
         if row is not None:
             return dict(row)
     return None
@@ -67,20 +78,36 @@ async def sealed_bytes(tx: Transaction, row: Row) -> bytes | None:
     return bytes(sealed) if sealed is not None else None
 
 
-def received(wanted: Wanted) -> Select[Any]:
-    """Return the query for received messages."""
+def waiting(wanted: Wanted) -> Select[Any]:
+    """Return the query for received messages that were not read yet: only their headers are known."""
     columns: Mapping[ColumnElement[Any], Any] = {
         messages.c.link_id: wanted.link_id,
         messages.c.sender: wanted.sender,
         messages.c.control_id: wanted.control_id,
         messages.c.message_type: wanted.message_type,
-        messages.c.state: wanted.state,
-        correlations.c.referral_id: wanted.referral_id,
+        unread.c.state: wanted.state,
     }
     conditions = [*_equal(columns), *_within(messages.c.received_at, wanted)]
     if wanted.clinic_id is not None:
-        theirs = select(links.c.id).where(links.c.clinic_id == wanted.clinic_id)
-        conditions.append(messages.c.link_id.in_(theirs))
+        conditions.append(messages.c.link_id.in_(_links_of(wanted.clinic_id)))
+    if wanted.referral_id is not None or _hashes(wanted):
+        conditions.append(false())
+    return _waiting().where(*conditions)
+
+
+def received(wanted: Wanted) -> Select[Any]:
+    """Return the query for received messages that were read."""
+    columns: Mapping[ColumnElement[Any], Any] = {
+        readings.c.link_id: wanted.link_id,
+        readings.c.sender: wanted.sender,
+        readings.c.control_id: wanted.control_id,
+        readings.c.message_type: wanted.message_type,
+        readings.c.state: wanted.state,
+        correlations.c.referral_id: wanted.referral_id,
+    }
+    conditions = [*_equal(columns), *_within(readings.c.received_at, wanted)]
+    if wanted.clinic_id is not None:
+        conditions.append(readings.c.link_id.in_(_links_of(wanted.clinic_id)))
     conditions += [keys.received_with(kind, digest) for kind, digest in _hashes(wanted)]
     return _received().where(*conditions)
 
@@ -109,13 +136,30 @@ async def _page(
     return [dict(row) for row in rows.mappings()]
 
 
+def _links_of(clinic_id: str) -> Select[tuple[str]]:
+    return select(links.c.id).where(links.c.clinic_id == clinic_id)
+
+
+def _waiting() -> Select[Any]:
+    names = ("id", "sender", "control_id", "message_type", "link_id", "clinic_id", "received_at")
+    columns = [messages.c[name] for name in (*names, *BESIDE)]
+    no_referral = literal(None).label("referral_id")
+    joined = unread.join(messages, messages.c.id == unread.c.message_id)
+    told = (unread.c.state, unread.c.reason, *_received_at(messages.c.received_at), no_referral)
+    return select(*columns, *told).select_from(joined)
+
+
 def _received() -> Select[Any]:
-    hidden = ("raw", "ack", "dedup_key", "announced", "traceparent")
-    columns = [column for column in messages.c if column.name not in hidden]
-    joined = messages.outerjoin(correlations, correlations.c.message_id == messages.c.id)
-    at = messages.c.received_at.label("at")
-    direction = literal("received").label("direction")
-    return select(*columns, direction, at, correlations.c.referral_id).select_from(joined)
+    columns = [column for column in readings.c if column.name != "message_id"]
+    beside = [messages.c[name] for name in BESIDE]
+    joined = readings.join(messages, messages.c.id == readings.c.message_id)
+    joined = joined.outerjoin(correlations, correlations.c.message_id == readings.c.message_id)
+    told = (*_received_at(readings.c.received_at), correlations.c.referral_id)
+    return select(readings.c.message_id.label("id"), *columns, *beside, *told).select_from(joined)
+
+
+def _received_at(column: Column[datetime]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    return literal("received").label("direction"), column.label("at")
 
 
 def _sent() -> Select[Any]:

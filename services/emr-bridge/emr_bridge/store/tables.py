@@ -59,37 +59,72 @@ messages = Table(
     Column("sha256", String(64), nullable=False),
     Column("raw", LargeBinary, nullable=False),
     Column("size", Integer, nullable=False),
-    Column("sender", String(200), nullable=False, index=True),
-    Column("control_id", String(200), nullable=False, index=True),
+    Column("sender", String(200), nullable=False),
+    Column("control_id", String(200), nullable=False),
     Column("message_type", String(100), nullable=False),
     Column("link_id", String(400)),
     Column("clinic_id", String(200)),
-    Column("state", String(20), nullable=False),
-    Column("reason", String(100)),
-    Column("repairs", Json, nullable=False),
-    Column("became", String(100)),
     Column("ack", LargeBinary, nullable=False),
     Column("duplicates", Integer, nullable=False, default=0),
     Column("received_at", UtcDateTime, nullable=False),
+    Column("traceparent", String(55)),
+    Column("state", String(20), nullable=False, default="kept"),
+    Column("reason", String(100)),
+    Column("repairs", Json, nullable=False, default=list),
+    Column("became", String(100)),
     Column("interpreted_at", UtcDateTime),
     Column("announced", Boolean, nullable=False, server_default=true()),
-    Column("traceparent", String(55)),
-    Index("ix_messages_state_id", "state", "id"),
-    Index("ix_messages_message_type_id", "message_type", "id"),
-    Index("ix_messages_link_id_id", "link_id", "id"),
-    Index("ix_messages_received_at", "received_at", postgresql_using="brin"),
 )
+"""What came in: written once at the door, beside what `unread` says, and never changed but to count
+repeats. Whoever waits for an ACK waits for this row, so it is found by its id and its key alone.
 
-WAITING = text("(state = 'received' OR NOT announced)")
-"""Messages that are to be read, or announced: the table is its own queue. Word for word the
-condition of the index, which would not be used for another."""
+The last six columns and their index are those of a release that may still run beside this one
+(migration 0010); nothing here reads them."""
 
+OLDER_WAITS = text("(state = 'received' OR NOT announced)")
 Index(
     "ix_messages_waiting",
     messages.c.id,
-    postgresql_where=WAITING,
-    sqlite_where=WAITING,
+    postgresql_where=OLDER_WAITS,
+    sqlite_where=OLDER_WAITS,
 )
+
+unread = Table(
+    "unread",
+    metadata,
+    Column("message_id", Uuid, primary_key=True),
+    Column("state", String(20), nullable=False),
+    Column("reason", String(100)),
+    Column("announced", Boolean, nullable=False, default=False, server_default=false()),
+    Column("older", Boolean, nullable=False, default=False, server_default=false()),
+)
+"""Messages that are to be announced, and read where they are `received`: a queue. It refers to
+`messages` without the database's checking, which the sender would wait for. `older` marks what a
+release before this one may read as well (migration 0010)."""
+
+readings = Table(
+    "readings",
+    metadata,
+    Column("message_id", Uuid, primary_key=True),
+    Column("state", String(20), nullable=False),
+    Column("reason", String(100)),
+    Column("became", String(100)),
+    Column("repairs", Json, nullable=False),
+    Column("interpreted_at", UtcDateTime),
+    Column("link_id", String(400)),
+    Column("clinic_id", String(200)),
+    Column("sender", String(200), nullable=False),
+    Column("control_id", String(200), nullable=False),
+    Column("message_type", String(100), nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Index("ix_readings_state_message_id", "state", "message_id"),
+    Index("ix_readings_message_type_message_id", "message_type", "message_id"),
+    Index("ix_readings_link_id_message_id", "link_id", "message_id"),
+    Index("ix_readings_sender_message_id", "sender", "message_id"),
+    Index("ix_readings_control_id_message_id", "control_id", "message_id"),
+    Index("ix_readings_received_at", "received_at", postgresql_using="brin"),
+)
+"""What messages turned out to be, each once it is announced; by what else they are searched."""
 
 message_keys = Table(
     "message_keys",

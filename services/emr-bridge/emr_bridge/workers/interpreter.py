@@ -14,7 +14,7 @@ from emr_bridge.formats.hl7v2.interpret.reading import Doubtful
 from emr_bridge.handlers import interpret, marks, reply
 from emr_bridge.handlers.interpret import Understood
 from emr_bridge.handlers.marks import Marks
-from emr_bridge.store import messages
+from emr_bridge.store import readings
 from emr_bridge.workers.reading import ALL, Reader, read_here
 
 log = structlog.get_logger()
@@ -113,6 +113,6 @@ async def _write_alone(runtime: Runtime, one: Understood) -> None:
 async def _turn(tx: Transaction) -> None:
     """Wait while another replica reads."""
     for _ in range(TURNS_ASKED):
-        if await messages.take_turn(tx):
+        if await readings.take_turn(tx):
             return
         await asyncio.sleep(TURN_SECONDS)

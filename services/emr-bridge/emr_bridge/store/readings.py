@@ -1,0 +1,126 @@
+"""What is still to be read of what was kept, in what order, and what it turned out to be."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, Select, bindparam, delete, func, insert, select
+
+from common.database import Transaction
+from common.events.clinic import sender_key
+from common.rows import Rows
+from emr_bridge.domain.message import UNKNOWN_SENDER, State
+from emr_bridge.store.tables import links_revision, messages, readings, unread
+
+MOST_WAITING = 100
+MOST_BYTES = 32 * 1024 * 1024
+"""What is read into memory at once."""
+
+TURN = int.from_bytes(b"messages", "big")
+"""An advisory lock: replicas that read the same messages at once would do the same work."""
+
+READ = (
+    messages.c.id,
+    messages.c.raw,
+    messages.c.sender,
+    messages.c.control_id,
+    messages.c.message_type,
+    messages.c.link_id,
+    messages.c.clinic_id,
+    messages.c.received_at,
+    messages.c.traceparent,
+)
+"""What reading and announcing a message takes."""
+
+KEPT = messages.join(unread, unread.c.message_id == messages.c.id)
+
+
+def _oldest() -> Select[Any]:
+    """Return the one question for what is to be read now, and by what links."""
+    queue = select(messages.c.id, messages.c.size).select_from(KEPT).order_by(unread.c.message_id)
+    oldest = queue.limit(MOST_WAITING).cte("oldest")
+    up_to_it = func.sum(oldest.c.size).over(order_by=oldest.c.id)
+    summed = select(oldest.c.id, oldest.c.size, up_to_it.label("total")).cte("summed")
+    fits = (summed.c.total <= MOST_BYTES) | (summed.c.total == summed.c.size)
+    count = select(func.count()).select_from(oldest).scalar_subquery()
+    revision = select(links_revision.c.revision).scalar_subquery()
+    beside = (count.label("waiting"), func.coalesce(revision, 0).label("links_revision"))
+    columns = (*READ, unread.c.state, unread.c.reason, *beside)
+    chosen = messages.c.id.in_(select(summed.c.id).where(fits))
+    return select(*columns).select_from(KEPT).where(chosen).order_by(messages.c.id)
+
+
+OLDEST = _oldest()
+THESE = unread.c.message_id.in_(bindparam("ids", type_=unread.c.message_id.type, expanding=True))
+TAKE = (
+    delete(unread).where(THESE).returning(unread.c.message_id, unread.c.state, unread.c.announced)
+)
+"""Statements of every reading, built once: to build them costs more than to run them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Oldest:
+    """The oldest messages that wait, `is_all` where no other does, and the revision of the links."""
+
+    rows: Sequence[RowMapping]
+    is_all: bool
+    links_revision: int
+
+
+async def waiting(tx: Transaction) -> Oldest:
+    """Return the oldest messages to be read or announced: at least one, not more than fit."""
+    rows = list((await tx.execute(OLDEST)).mappings())
+    if not rows:
+        return Oldest((), is_all=True, links_revision=0)
+    is_all = len(rows) == rows[0]["waiting"] < MOST_WAITING
+    return Oldest(rows, is_all=is_all, links_revision=rows[0]["links_revision"])
+
+
+async def take(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, RowMapping]:
+    """Take messages off the queue; return those that no other worker has recorded meanwhile."""
+    rows = await tx.execute(TAKE, {"ids": ids})
+    return {row["message_id"]: row for row in rows.mappings()}
+
+
+def rows_of(found: Sequence[Mapping[str, Any]]) -> Rows:
+    """Return as rows what messages turned out to be."""
+    return readings, found
+
+
+async def read_again(tx: Transaction, sender_keys: Collection[str]) -> int:
+    """Have those messages read again that waited for a person because nobody knew their sender."""
+    unknown = (readings.c.state == State.REVIEW) & (readings.c.reason == UNKNOWN_SENDER)
+    senders = await tx.scalars(select(readings.c.sender).where(unknown).distinct())
+    known = [sender for sender in senders if not keys_of(sender).isdisjoint(sender_keys)]
+    if not known:
+        return 0
+    theirs = delete(readings).where(unknown, readings.c.sender.in_(known))
+    ids = (await tx.scalars(theirs.returning(readings.c.message_id))).all()
+    if ids:
+        again = {"state": State.RECEIVED, "announced": True}
+        await tx.execute(insert(unread), [again | {"message_id": one} for one in ids])
+    return len(ids)
+
+
+def keys_of(sender: str) -> set[str]:
+    """Return by what the sender of a row (MSH-3|MSH-4) may be known: whole, and by first components."""
+    application, _, facility = sender.partition("|")
+    firsts = (name.partition("^")[0] for name in (application, facility))
+    return {sender_key(application, facility), sender_key(*firsts)}
+
+
+async def states_of(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Return what messages turned out to be; those that were not read are not among them."""
+    if not ids:
+        return {}
+    columns = (readings.c.message_id, readings.c.state)
+    rows = await tx.execute(select(*columns).where(readings.c.message_id.in_(ids)))
+    return {row.message_id: row.state for row in rows}
+
+
+async def take_turn(tx: Transaction) -> bool:
+    """Be the only one that reads messages until this transaction ends; False if another is."""
+    if tx.dialect.name != "postgresql":
+        return True
+    return bool(await tx.scalar(select(func.pg_try_advisory_xact_lock(TURN))))
