@@ -6,20 +6,23 @@ Knows what was asked under which key, not what it did.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from fastapi import Response
-from sqlalchemy import RowMapping, Select, select
+from sqlalchemy import RowMapping, select
 
 from common.database import Transaction
 from common.errors import KeyReused
-from common.rows import Rows, insert_all, one_of
+from common.rows import Rows, insert_all
 from common.sealing import Sealer
 from common.tables import idempotency_keys as keys
 
 REPLAYED = "Idempotent-Replayed"
 KEPT_HEADERS = ("content-type", "location", "etag")
+
+
+Place = tuple[str, str]
+"""Where an answer is kept: a scope, and the key within it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Asked:
     fingerprint: str
 
     @property
-    def place(self) -> tuple[str, str]:
+    def place(self) -> Place:
         """What may be taken once."""
         return self.scope, self.key
 
@@ -41,23 +44,18 @@ class Asked:
         return f"idempotency:{self.scope}:{self.key}"
 
 
-async def find_all(
-    tx: Transaction, asked: Sequence[Asked], sealer: Sealer
-) -> dict[Asked, Response | KeyReused]:
-    """Return the answers that were given before; KeyReused stands for one to another request."""
-    if not asked:
-        return {}
-    wanted = {"scopes": list({one.scope for one in asked}), "keys": [one.key for one in asked]}
-    rows = (await tx.execute(_query(tx.dialect.name), wanted)).mappings()
-    kept = {(row["scope"], row["key"]): row for row in rows}
-    return {one: _again(kept[one.place], one, sealer) for one in asked if one.place in kept}
+async def find(tx: Transaction, asked: Asked, sealer: Sealer) -> Response | None:
+    """Return the answer that was given before, if one was; KeyReused where it was to another request."""
+    there = (keys.c.scope == asked.scope) & (keys.c.key == asked.key)
+    kept = (await tx.execute(select(keys).where(there))).mappings().one_or_none()
+    return _again(kept, asked, sealer) if kept else None
 
 
-async def keep_all(
-    tx: Transaction, answered: Sequence[tuple[Asked, Response]], sealer: Sealer, *, now: datetime
+async def keep(
+    tx: Transaction, asked: Asked, response: Response, sealer: Sealer, *, now: datetime
 ) -> None:
-    """Keep answers, each under its key; an IntegrityError when another transaction has kept one."""
-    await insert_all(tx, rows_of(answered, sealer, now=now))
+    """Keep an answer; an IntegrityError when another transaction has kept one."""
+    await insert_all(tx, rows_of([(asked, response)], sealer, now=now))
 
 
 def rows_of(answered: Sequence[tuple[Asked, Response]], sealer: Sealer, *, now: datetime) -> Rows:
@@ -65,15 +63,9 @@ def rows_of(answered: Sequence[tuple[Asked, Response]], sealer: Sealer, *, now: 
     return keys, [_row(asked, response, sealer, now) for asked, response in answered]
 
 
-@lru_cache(maxsize=2)
-def _query(dialect: str) -> Select[*tuple[Any, ...]]:
-    wanted = one_of(keys.c.scope, "scopes", dialect) & one_of(keys.c.key, "keys", dialect)
-    return select(keys).where(wanted)
-
-
-def _again(kept: RowMapping, asked: Asked, sealer: Sealer) -> Response | KeyReused:
+def _again(kept: RowMapping, asked: Asked, sealer: Sealer) -> Response:
     if kept["fingerprint"] != asked.fingerprint:
-        return KeyReused("this Idempotency-Key was used before with another body")
+        raise KeyReused("this Idempotency-Key was used before with another body")
     headers = kept["headers"] | {REPLAYED: "true"}
     body = sealer.unseal_bytes(kept["body"], asked.context)
     return Response(content=body, status_code=kept["status"], headers=headers)

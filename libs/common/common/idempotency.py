@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from common import answers
 from common.answers import Asked
-from common.errors import FieldError, Invalid, KeyReused, StillRunning
+from common.errors import FieldError, Invalid, StillRunning
 from common.service import Runtime
 
 HEADER = "Idempotency-Key"
@@ -72,16 +72,13 @@ async def alone(
 async def _once(request: Request, asked: Asked, endpoint: Endpoint) -> Response:
     runtime: Runtime = request.app.state.runtime
     async with runtime.db.begin() as tx:
-        kept = (await answers.find_all(tx, [asked], runtime.sealer)).get(asked)
-        if isinstance(kept, KeyReused):
-            raise kept
+        kept = await answers.find(tx, asked, runtime.sealer)
         if kept is not None:
             return kept
         request.state.tx = tx
         response = await _whole(await endpoint(request))
         if response.status_code < 400:
-            now = runtime.clock()
-            await answers.keep_all(tx, [(asked, response)], runtime.sealer, now=now)
+            await answers.keep(tx, asked, response, runtime.sealer, now=runtime.clock())
         return response
 
 
@@ -92,7 +89,7 @@ def _still_running() -> StillRunning:
 async def _is_kept(runtime: Runtime, asked: Asked) -> bool:
     """Tell a key that another process kept first from a constraint that the endpoint broke."""
     async with runtime.db.read() as tx:
-        return bool(await answers.find_all(tx, [asked], runtime.sealer))
+        return await answers.find(tx, asked, runtime.sealer) is not None
 
 
 async def _fingerprint(request: Request) -> str:

@@ -1,7 +1,7 @@
 """Many rows in few round trips: inserts into several tables at once, look-ups by lists. Knows no table.
 
 A small transaction is mostly round trips, and SQLAlchemy spends more on a statement than a database
-does. So the inserts speak SQL to the driver, and no text here depends on how many rows there are.
+does. So this speaks SQL to the driver, and no text here depends on how many rows there are.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -12,6 +12,8 @@ from sqlalchemy import (
     JSON,
     Column,
     ColumnElement,
+    CompoundSelect,
+    Select,
     String,
     Table,
     Text,
@@ -25,9 +27,12 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 
 from common.database import Transaction, count_written
+from common.postgresql import ask
 
 Rows = tuple[Table, Sequence[Mapping[str, Any]]]
 """Rows of a table; all name the same columns."""
+
+Query = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]]
 
 ASYNCPG = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # as SQLAlchemy has it
 SQLITE = SQLiteDialect_aiosqlite()
@@ -51,6 +56,25 @@ async def insert_all(tx: Transaction, *parts: Rows, only_new: Collection[Table] 
         await _insert_each(tx, table, rows, only_new=table in only_new)
 
 
+async def look_up(
+    tx: Transaction, query: Query, given: Mapping[str, Any]
+) -> Sequence[Sequence[Any]]:
+    """Return the rows of a query for what is bound under its names: texts and bytes, as the driver has them.
+
+    The query is made once per dialect, for it is compiled once.
+    """
+    if tx.dialect.name != "postgresql":
+        return (await tx.execute(query, given)).all()
+    statement, names = _compiled(query)
+    return await ask(tx, statement, [given[name] for name in names])
+
+
+@lru_cache(maxsize=64)
+def _compiled(query: Query) -> tuple[str, Sequence[str]]:
+    compiled = query.compile(dialect=ASYNCPG)
+    return str(compiled), compiled.positiontup or ()
+
+
 def one_of(column: ColumnElement[str], name: str, dialect: str) -> ColumnElement[bool]:
     """Return whether a text is in the list that is bound under a name."""
     if dialect == "postgresql":
@@ -69,7 +93,7 @@ async def _insert_at_once(
         [row[name] for row in rows] if bind is None else [bind(row[name]) for row in rows]
         for (rows, name), bind in zip(columns, binds, strict=True)
     ]
-    await tx.exec_driver_sql(statement, tuple(arrays))
+    await ask(tx, statement, arrays)
     count_written(tx, sum(len(rows) for _, rows in given))
 
 

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Request, Response
 
 from common import answers, tracing
 from common.answers import Asked
-from common.database import Transaction
 from common.errors import FieldError, Invalid
 from common.groupcommit import GroupCommit
 from common.idempotency import alone, asked_of
@@ -50,7 +49,8 @@ class Posted:
         """Return what is submitted, if it is taken now."""
         received_at = min(self.body.received_at or now, now)
         trace = self.traceparent
-        return Order(self.desk, self.body, self.clinic_id, "rest", received_at, trace)
+        place = self.asked.place if self.asked else None
+        return Order(self.desk, self.body, self.clinic_id, "rest", received_at, trace, place=place)
 
 
 Answer = Response | Exception | None
@@ -78,47 +78,34 @@ class Door:
         return answer or await self._look(posted)
 
     async def _commit(self, batch: Sequence[Posted]) -> list[Answer]:
-        """Keep what is plainly new; what was answered before is answered so again."""
+        """Keep what is plainly new."""
         runtime, now = self._runtime, self._runtime.clock()
         async with runtime.db.begin() as tx:
-            told: dict[Posted, Answer] = await _repeated(tx, batch, runtime)
-            fresh = [posted for posted in batch if posted not in told]
-            ids = {posted.clinic_id for posted in fresh}
-            contacts = await clinics.one_at_a_time(tx, runtime.sealer, ids) if ids else {}
-            told |= {posted: _no_clinic() for posted in fresh if posted.clinic_id not in contacts}
-            known = {posted: posted.order(now) for posted in fresh if posted not in told}
+            ids = {posted.clinic_id for posted in batch}
+            contacts = await clinics.one_at_a_time(tx, runtime.sealer, ids)
+            known = {posted: posted.order(now) for posted in batch if posted.clinic_id in contacts}
             free = await arrive.plainly_new(tx, list(known.values()))
             plain = {posted: free_id for posted, free_id in zip(known, free) if free_id}
             orders = [known[posted] for posted in plain]
             arrived = arrive.decide_all(orders, list(plain.values()), contacts, now=now)
             new = {p: _created(views.newcomer(n, p.base)) for p, n in zip(plain, arrived)}
             await arrive.keep_all(tx, runtime.sealer, arrived, _kept(new, runtime, now), now=now)
-        return [told.get(posted) or new.get(posted) for posted in batch]
+        return [new.get(posted) for posted in batch]
 
     async def _look(self, posted: Posted) -> Response:
         """Take a submission that may be a repeat of what is there, in a transaction of its own."""
         runtime, now = self._runtime, self._runtime.clock()
         async with runtime.db.begin() as tx:
-            [before] = (await _repeated(tx, [posted], runtime)).values() or [None]
-            if isinstance(before, Exception):
-                raise before
-            if before is not None:
+            if posted.asked and (before := await answers.find(tx, posted.asked, runtime.sealer)):
                 return before
+            if not await clinics.is_registered(tx, posted.clinic_id):
+                raise _no_clinic()
             order = posted.order(now)
             submitted = await submit(tx, order, now=now)
             view = await views.referral(tx, order.desk, submitted.referral.id, posted.base)
             response = _created(view, status=201 if submitted.is_new else 200)
             await insert_all(tx, _kept({posted: response}, runtime, now))
             return response
-
-
-async def _repeated(
-    tx: Transaction, batch: Sequence[Posted], runtime: Runtime
-) -> dict[Posted, Answer]:
-    """Return what was asked before, each with its answer or its refusal."""
-    asked = {posted.asked: posted for posted in batch if posted.asked}
-    before = await answers.find_all(tx, list(asked), runtime.sealer)
-    return {asked[one]: answer for one, answer in before.items()}
 
 
 def _kept(new: dict[Posted, Response], runtime: Runtime, now: datetime) -> Rows:

@@ -8,6 +8,7 @@ from functools import cached_property
 from uuid import UUID
 
 from common import tracing
+from common.answers import Place
 from common.database import Transaction
 from common.events.people import Contact
 from common.events.submission import Identifier, Submission
@@ -43,6 +44,8 @@ class Order:
     """Where in a message each value stood, by JSON pointer."""
     deleted: tuple[str, ...] = ()
     """Pointers of values that the sender takes back."""
+    place: Place | None = None
+    """Where its answer will be kept, if it may be asked for again."""
 
     @cached_property
     def patient_index(self) -> str | None:
@@ -81,12 +84,13 @@ async def plainly_new(tx: Transaction, orders: Sequence[Order]) -> list[UUID | N
     """Return a free id for each order that is new beyond doubt, whatever becomes of the others.
 
     Neither an open (or active) referral nor an order before it here has its number, or its patient
-    with its drug. The caller has locked the clinics.
+    with its drug, and it was not answered before. The caller has locked the clinics.
     """
     numbers = {number for order in orders for number in order.numbers}
     patients = {order.patient for order in orders if order.patient}
     drawn = _draw(len(orders))
-    there = await known.look(tx, numbers, patients, drawn)
+    places = {order.place for order in orders if order.place}
+    there = await known.look(tx, numbers, patients, drawn, places)
     free = _free(drawn, there.codes)
     free += await free_ids(tx, len(orders) - len(free))
     new = _plainly_new(orders, there)
@@ -110,7 +114,8 @@ def decide_all(
 def _plainly_new(orders: Sequence[Order], there: known.Known) -> Iterator[bool]:
     numbers, patients = set(there.numbers), set(there.patients)
     for order in orders:
-        yield numbers.isdisjoint(order.numbers) and order.patient not in patients
+        is_known = order.patient in patients or order.place in there.places
+        yield not is_known and numbers.isdisjoint(order.numbers)
         numbers |= order.numbers
         if order.patient:
             patients.add(order.patient)

@@ -13,7 +13,7 @@ from common.database import Transaction, insert_new
 from common.errors import ConcurrentUpdate, NotFound
 from common.events.clinic import Hl7Link
 from common.events.people import ClinicCard, Contact
-from common.rows import one_of
+from common.rows import look_up, one_of
 from common.sealing import Sealer
 from intake.domain.clinic import Clinic, coordinator_of
 from intake.store import sealed
@@ -76,8 +76,8 @@ async def one_at_a_time(
     that nobody waits in a circle; rows that refer to a clinic are not kept waiting. SQLite has one
     writer anyway.
     """
-    rows = await tx.execute(_locking(tx.dialect.name), {"ids": list(set(clinic_ids))})
-    return {row.id: coordinator_of(_people(sealer, row.id, row.people).contacts) for row in rows}
+    rows = await look_up(tx, _locking(tx.dialect.name), {"ids": list(set(clinic_ids))})
+    return {one: coordinator_of(_people(sealer, one, people).contacts) for one, people in rows}
 
 
 @lru_cache(maxsize=2)

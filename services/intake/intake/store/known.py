@@ -1,4 +1,4 @@
-"""What is known already of orders that come, in one look: their numbers, their patients, the codes that are taken."""
+"""What is known already of orders that come, in one look: numbers, patients, codes taken, answers given."""
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, CompoundSelect, String, literal_column, select, union_all
 
+from common.answers import Place
 from common.database import Transaction
-from common.rows import one_of
+from common.rows import look_up, one_of
+from common.tables import idempotency_keys
 from intake.domain.referral import LIVE, OPEN
 from intake.store.external_ids import Number
 from intake.store.tables import external_ids, referrals
@@ -33,6 +35,8 @@ class Known(NamedTuple):
     """Of whom, each with the drug, the clinic has an open referral."""
     codes: set[str]
     """That are a referral's."""
+    places: set[Place]
+    """Where an answer is kept."""
 
 
 async def look(
@@ -40,23 +44,29 @@ async def look(
     numbers: AbstractSet[Number] = frozenset(),
     patients: AbstractSet[Patient] = frozenset(),
     codes: Iterable[str] = (),
+    places: AbstractSet[Place] = frozenset(),
 ) -> Known:
-    """Return which of these numbers, patients and short codes referrals have."""
+    """Return which of these numbers, patients and short codes referrals have, and which places an answer."""
     wanted = {
         "clinics": list({one.clinic_id for one in numbers} | {clinic for clinic, _ in patients}),
         "numbers": list({number.value for number in numbers}),
         "patients": list({index for _, index in patients}),
         "codes": list(codes),
+        "scopes": list({scope for scope, _ in places}),
+        "keys": [key for _, key in places],
     }
-    found = Known(set(), set(), set())
-    for what, *told in await tx.execute(_query(tx.dialect.name), STATUSES | wanted):
+    found = Known(set(), set(), set(), set())
+    for what, *told in await look_up(tx, _query(tx.dialect.name), STATUSES | wanted):
         if what == "number":
             found.numbers.add(Number(*told))
         elif what == "patient":
             found.patients.add((told[0], told[1]))
+        elif what == "place":
+            found.places.add((told[0], told[1]))
         else:
             found.codes.add(told[0])
-    return Known(found.numbers & numbers, found.patients & patients, found.codes)
+    numbers, patients = found.numbers & numbers, found.patients & patients
+    return Known(numbers, patients, found.codes, found.places & places)
 
 
 @lru_cache(maxsize=2)
@@ -67,7 +77,7 @@ def _query(dialect: str) -> CompoundSelect[str, str, str, str]:
     def is_in(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
         return one_of(column, name, dialect)
 
-    ids, rows = external_ids.c, referrals.c
+    ids, rows, kept = external_ids.c, referrals.c, idempotency_keys.c
     numbers = (
         select(kind("number"), ids.clinic_id, ids.system, ids.value)
         .join(referrals, ids.referral_id == rows.id)
@@ -80,4 +90,7 @@ def _query(dialect: str) -> CompoundSelect[str, str, str, str]:
         .where(is_in(rows.status, "still_open"))
     )
     codes = select(kind("code"), rows.code, NOTHING, NOTHING).where(is_in(rows.code, "codes"))
-    return union_all(numbers, patients, codes)
+    answers = select(kind("place"), kept.scope, kept.key, NOTHING).where(
+        is_in(kept.scope, "scopes"), is_in(kept.key, "keys")
+    )
+    return union_all(numbers, patients, codes, answers)
