@@ -7,8 +7,8 @@ commit, each has its own answer.
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -31,16 +31,14 @@ from emr_bridge.store.messages import NewMessage
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """A message's answer (None: it is never answered), and its row where it was kept just now."""
 
     answer: bytes | None
     new: NewMessage | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """What is decided by beside the header and the links."""
 
     peer: Peer

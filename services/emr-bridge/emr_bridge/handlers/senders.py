@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from common.database import Transaction
 from common.events.clinic import sender_key
@@ -20,8 +20,7 @@ MOST_DECISIONS = 1000
 Known = Mapping[str, Link | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Whence:
+class Whence(NamedTuple):
     """By which connection a message came, and the trace that it opened."""
 
     peer: Peer = ANYBODY

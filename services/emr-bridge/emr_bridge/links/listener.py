@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 
@@ -36,12 +36,15 @@ FRESH_SECONDS = 60.0
 """How long links are believed without being read: a release from before revisions counts none."""
 
 
+LOG_SECONDS = 1.0
+"""How long what is kept is counted before the log has a line of it: a line costs as much as keeping."""
+
+
 class NotListening(Retry):
     """The MLLP port is not ours now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A message at the door, and the row that it will be if these are still the links."""
 
     raw: bytes
@@ -63,6 +66,7 @@ class Listener:
         self._arrivals = arrivals_of(runtime.db)
         self._senders = Senders({})
         self._fresh_until = 0.0
+        self._stored = Counter[State]()
         self._batches = GroupCommit(
             self._keep, self._refuse, size_of=lambda arrival: len(arrival.raw), note=self._note
         )
@@ -89,6 +93,7 @@ class Listener:
         finally:
             knowing.cancel()
             await asyncio.wait([knowing])
+            self._log_stored()
             await self._arrivals.close()
 
     @property
@@ -223,7 +228,7 @@ class Listener:
         return Outcome(receive.cannot_store(arrival.raw, arrival.senders, now=now))
 
     def _note(self, outcomes: Sequence[Outcome]) -> None:
-        """Count and log what was answered, after it was."""
+        """Count what was answered, after it was; it is logged with what comes in the same second."""
         codes = Counter(code_of(outcome.answer) for outcome in outcomes if outcome.answer)
         for code, count in codes.items():
             metrics.acknowledgements.labels("mllp", code).inc(count)
@@ -231,9 +236,17 @@ class Listener:
         for row in rows:
             if row.reason == ack.FOREIGN_SENDER.reason:
                 log.warning("mllp_foreign_sender", message_id=str(row.id), sender=row.sender)
-        for state, count in Counter(row.state for row in rows).items():
+        states = Counter(row.state for row in rows)
+        for state, count in states.items():
             metrics.messages_received.labels("mllp", state.value).inc(count)
+        if states and not self._stored:
+            asyncio.get_running_loop().call_later(LOG_SECONDS, self._log_stored)
+        self._stored += states
+
+    def _log_stored(self) -> None:
+        for state, count in self._stored.items():
             log.info("messages_stored", state=state.value, count=count)
+        self._stored.clear()
 
 
 def _ending(span: Span, row: NewMessage, answered: AnswerTo) -> AnswerTo:
