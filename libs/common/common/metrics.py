@@ -67,6 +67,13 @@ outbox_oldest = Gauge(
     "Age of the oldest event that is not in the log yet, 0 if none is.",
     ["service"],
 )
+messages_unread = Gauge(
+    "referral_messages_unread", "Messages that were kept and acknowledged, and not read yet."
+)
+messages_unread_oldest = Gauge(
+    "referral_messages_unread_oldest_seconds",
+    "Age of the oldest message that was kept and not read yet, 0 if none is.",
+)
 consumer_lag = Gauge(
     "referral_consumer_lag_records",
     "Records on a topic that a group has not handled yet.",

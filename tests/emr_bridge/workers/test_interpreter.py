@@ -19,6 +19,7 @@ from tests.emr_bridge.builders import (
     with_link,
 )
 
+from common import metrics
 from common.errors import CannotUnseal
 from common.events.clinic import Hl7Link
 from common.events.emr import (
@@ -35,8 +36,8 @@ from emr_bridge.domain.message import State
 from emr_bridge.formats.hl7v2.interpret.reading import Doubtful
 from emr_bridge.handlers import follow, interpret, marks
 from emr_bridge.handlers.receive import receive
+from emr_bridge.store import gauges, readings
 from emr_bridge.store import messages as kept
-from emr_bridge.store import readings
 from emr_bridge.store.tables import correlations, messages
 from emr_bridge.workers.interpreter import give_way, interpret_next, interpreter
 from emr_bridge.workers.reading import Reader, understand_all
@@ -370,3 +371,20 @@ async def test_a_reading_of_which_no_fact_can_be_made_is_a_persons_and_holds_up_
 
     await interpret_next(runtime, Reader(says_nonsense))
     assert [type(event) for event in await facts(runtime)] == [ReviewRequested, ReferralSubmitted]
+
+
+async def test_how_much_is_not_read_is_told_and_since_when(runtime):
+    await with_link(runtime)
+    await arrive(runtime, referral("M-1"))
+    runtime.clock.advance(timedelta(seconds=90))
+    await arrive(runtime, referral("M-2", number="RF-2"))
+    assert await unread_told(runtime) == [2, 90]
+    await all_read(runtime)
+    assert await unread_told(runtime) == [0, 0]
+
+
+async def unread_told(runtime):
+    async with runtime.db.read() as tx:
+        told = await gauges.ask(tx, runtime.clock())
+    mine = (metrics.messages_unread, metrics.messages_unread_oldest)
+    return [value for gauge, _, value in told if gauge in mine]

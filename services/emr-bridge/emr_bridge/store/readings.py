@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -75,6 +76,13 @@ async def waiting(tx: Transaction) -> Oldest:
         return Oldest((), is_all=True, links_revision=0)
     is_all = len(rows) == rows[0]["waiting"] < MOST_WAITING
     return Oldest(rows, is_all=is_all, links_revision=rows[0]["links_revision"])
+
+
+async def depth(tx: Transaction) -> tuple[int, datetime | None]:
+    """Return how many messages wait, and when the oldest of them came."""
+    first = select(messages.c.received_at).select_from(KEPT).order_by(unread.c.message_id).limit(1)
+    count = await tx.scalar(select(func.count()).select_from(unread))
+    return count or 0, await tx.scalar(first)
 
 
 async def take(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, RowMapping]:
