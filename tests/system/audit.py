@@ -63,8 +63,9 @@ def told_twice(outside: Outside, books: Books) -> Sequence[str]:
         for label in fax.request.labels.values()
         if fax.status == "COMPLETED"
     ]
-    query = "SELECT DISTINCT delivery_id, control_id FROM outbound WHERE part='report'"
-    reports = [known[delivery] for delivery, _ in books.rows("emr-bridge", query)]
+    query = "SELECT delivery_id, control_id FROM outbound WHERE part='report'"
+    there = {received.control_id for received in outside.emr.received}
+    reports = [known[d] for d, control_id in books.rows("emr-bridge", query) if control_id in there]
     hooks = [known[hexed(webhook_id)] for webhook_id in {e.id for e in outside.hook.events}]
     told = Counter(pages) + Counter(reports) + Counter(hooks)
     return [notice for notice, times in told.items() if times > 1]
