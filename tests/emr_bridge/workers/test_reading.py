@@ -17,7 +17,7 @@ from emr_bridge.handlers import interpret
 from emr_bridge.workers.reading import FEW, Reader, read_here, understand_all
 
 COUNT = FEW + 2
-DEADLY = "M-3"
+DEADLY = "M-1"
 
 
 def dies_of_one(found):
@@ -33,6 +33,12 @@ def never_ends_one(found):
         time.sleep(0.05)
         if multiprocessing.parent_process() is None and ENDED.is_set():
             break
+    return understand_all(found)
+
+
+def threads_alone(found):
+    """Read few in the tests' own process, and more in another."""
+    assert (len(found) in range(1, FEW + 1)) == (multiprocessing.parent_process() is None)
     return understand_all(found)
 
 
@@ -78,11 +84,14 @@ async def test_many_are_read_in_another_process_as_they_are_here(found, reader_o
     assert len(multiprocessing.active_children()) == 1
 
 
-async def test_few_are_read_without_one(found, reader_of):
+async def test_few_are_read_here_and_have_the_process_begin_for_those_that_follow(found, reader_of):
     before = multiprocessing.active_children()
-    understood, _ = await reader_of().read(found[:FEW])
+    reader = reader_of(threads_alone)
+    understood, _ = await reader.read(found[:FEW])
     assert len(understood) == FEW
-    assert multiprocessing.active_children() == before
+    [begun] = [c for c in multiprocessing.active_children() if c not in before]
+    await reader.read(found)
+    assert [c for c in multiprocessing.active_children() if c not in before] == [begun]
 
 
 async def test_a_message_that_ends_its_reader_is_a_persons_and_the_others_are_read(

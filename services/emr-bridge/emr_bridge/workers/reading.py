@@ -1,4 +1,4 @@
-"""Reads kept messages: a few in a thread, many in a process of its own, of lower priority than the door.
+"""Reads kept messages: one or two in a thread, more in a process of its own, of lower priority than the door.
 
 Reading is much work and nobody waits for it; in the door's own process it would take turns with it.
 """
@@ -27,8 +27,8 @@ from emr_bridge.handlers.senders import LastKnown
 
 log = structlog.get_logger()
 
-FEW = 8
-"""So many messages are read sooner than another process hears of them."""
+FEW = 2
+"""So many messages take this process less to read than to hand over."""
 
 ALL = sys.maxsize
 """As `few`: nothing is read elsewhere."""
@@ -55,7 +55,7 @@ async def read_here(found: Found) -> Read:
 
 @dataclass(slots=True)
 class Reader:
-    """Reads for one interpreter; starts its process when there is first much to read."""
+    """Reads for one interpreter; starts its process at the first message, as a crowd does not wait for it."""
 
     read_all: Callable[[Found], Read] = understand_all
     patience_seconds: float = PATIENCE_SECONDS
@@ -67,6 +67,7 @@ class Reader:
     async def read(self, found: Found) -> Read:
         """Return what the messages are; one that ends its reader, or never ends, is a person's."""
         if len(found) <= self.few:
+            self._prepare()
             return await self._here(found)
         try:
             return _in_their_traces(await self._elsewhere(found))
@@ -80,6 +81,13 @@ class Reader:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
+
+    def _prepare(self) -> None:
+        """Have the process begin, which takes a second, and wait for nothing."""
+        if self._pool is None and self.few < ALL:
+            self._handed_over(()).add_done_callback(
+                lambda begun: begun.cancelled() or begun.exception()
+            )
 
     async def _here(self, found: Found) -> Read:
         """Read in a thread. One that never ends cannot be ended, but is not waited for either."""
