@@ -117,9 +117,13 @@ def _statement_of_one(
     places = ", ".join("?" * len(names))
     into = f"{table.name} ({', '.join(names)})"
     statement = f"INSERT INTO {into} VALUES ({places}){_unless_there(only_new)}"  # noqa: S608 - ours
+    return statement, for_sqlite(table, names)
+
+
+def for_sqlite(table: Table, names: Sequence[str]) -> list[tuple[str, Bind]]:
+    """Return by column what makes of its values what SQLite takes; None where they are taken as they are."""
     types = [table.c[name].type.dialect_impl(SQLITE) for name in names]
-    binds = [kind.bind_processor(SQLITE) for kind in types]
-    return statement, list(zip(names, binds, strict=True))
+    return [(name, kind.bind_processor(SQLITE)) for name, kind in zip(names, types, strict=True)]
 
 
 @lru_cache(maxsize=64)
@@ -131,7 +135,7 @@ def _statement(shape: Shape) -> tuple[str, Sequence[Bind]]:
     inserts, binds = list[str](), list[Bind]()
     for table, names, only_new in shape:
         columns = [table.c[name] for name in names]
-        arrays = [f"${len(binds) + n}::{_element(c)}[]" for n, c in enumerate(columns, start=1)]
+        arrays = [f"${len(binds) + n}::{element_of(c)}[]" for n, c in enumerate(columns, start=1)]
         into = f"{table.name} ({', '.join(names)})"
         rows = f"SELECT * FROM unnest({', '.join(arrays)})"  # noqa: S608 - ours
         inserts.append(f"INSERT INTO {into} {rows}{_unless_there(only_new)}")
@@ -145,7 +149,7 @@ def _unless_there(only_new: bool) -> str:  # noqa: FBT001 - the one thing that i
     return " ON CONFLICT DO NOTHING" if only_new else ""
 
 
-def _element(column: Column[Any]) -> str:
-    """Return the type of an array's elements: a cast to VARCHAR(n) would cut off what is too long."""
+def element_of(column: Column[Any]) -> str:
+    """Return PostgreSQL's type of a column as a parameter: a cast to VARCHAR(n) would cut off what is too long."""
     is_text = isinstance(column.type, String)
     return "TEXT" if is_text else column.type.compile(ASYNCPG)

@@ -5,20 +5,19 @@ nothing else: a row whose key is there already, and any row when the links are n
 revision with which the rows were prepared, is left to the whole way (`handlers.receive`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import LargeBinary
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from common.database import Database
 from common.errors import Retry
+from common.rows import Bind, element_of, for_sqlite
 from common.verdicts import AWAY
 from emr_bridge.store.messages import DOOR, NewMessage
-from emr_bridge.store.tables import messages
+from emr_bridge.store.tables import messages, unread
 
 ANSWER_SECONDS = 20.0
 """How long the database may take over a batch: senders give up after some thirty seconds."""
@@ -29,13 +28,6 @@ GIVEN = {"state": "'kept'", "repairs": "'[]'", "duplicates": "0"}
 """What every new row has, as SQL."""
 
 _INTO = ", ".join((*COLUMNS, *GIVEN))
-
-Bind = Callable[[Any], Any]
-
-TYPES = {"raw": "bytea", "ack": "bytea", "id": "uuid", "size": "integer"} | {
-    "received_at": "timestamptz"
-}
-"""PostgreSQL's types of what is not text."""
 
 
 class DatabaseAway(Retry, ConnectionError):
@@ -195,7 +187,8 @@ def _many_for_postgresql() -> str:
 
 def _place(name: str) -> str:
     """Return a field of a row as a parameter, or the element of one that is an array."""
-    return f"${NewMessage._fields.index(name) + 1}::{TYPES.get(name, 'text')}"
+    table = unread if name in DOOR else messages
+    return f"${NewMessage._fields.index(name) + 1}::{element_of(table.c[name])}"
 
 
 def _next(number: int) -> str:
@@ -224,20 +217,11 @@ def _is_current(revision: str) -> str:
 
 def _bound(row: NewMessage) -> list[Any]:
     """Return a row's columns as SQLAlchemy gives them to SQLite."""
-    values = [getattr(row, name) for name in COLUMNS]
-    for place, bind in _binds():
-        values[place] = bind(values[place])
-    return values
+    return [
+        getattr(row, name) if bind is None else bind(getattr(row, name)) for name, bind in _binds()
+    ]
 
 
 @lru_cache(maxsize=1)
-def _binds() -> list[tuple[int, Bind]]:
-    """Return what has to be done to which columns; bytes are taken as they are."""
-    dialect = sqlite.dialect()
-    kinds = [messages.c[name].type.dialect_impl(dialect) for name in COLUMNS]
-    binds = [(place, kind.bind_processor(dialect)) for place, kind in enumerate(kinds)]
-    return [
-        (place, bind)
-        for place, bind in binds
-        if bind is not None and not isinstance(kinds[place], LargeBinary)
-    ]
+def _binds() -> list[tuple[str, Bind]]:
+    return for_sqlite(messages, COLUMNS)
