@@ -36,7 +36,7 @@ class Value:
     charset: str
     place: str = field(default="", compare=False)
     """Where it stands, such as `PID[1]-3` or, from the second repetition on, `PID[1]-3[2]`."""
-    _components: list[str] | None = field(default=None, init=False, compare=False, repr=False)
+    _texts: list[str] | None = field(default=None, init=False, compare=False, repr=False)
 
     @property
     def is_null(self) -> bool:
@@ -46,29 +46,42 @@ class Value:
     @property
     def components(self) -> list[str]:
         """The components as written."""
-        if self._components is None:
-            self._components = self.raw.split(self.separators.component, MOST_PARTS)
-        return self._components
+        return self.raw.split(self.separators.component, MOST_PARTS)
+
+    @property
+    def texts(self) -> list[str]:
+        """The text of each component, of its first subcomponent; empty where it is empty or null."""
+        if self._texts is None:
+            raw, marks, components = self.raw, self.separators, self.components
+            if marks.escape in raw or marks.subcomponent in raw or NULL in raw:
+                self._texts = [self._part(one, 1) for one in components]
+            else:
+                self._texts = list(map(str.strip, components))
+        return self._texts
 
     def component(self, number: int, subcomponent: int = 1) -> str | None:
         """Return the text of a component (counted from 1); None when empty or null."""
-        components = self._components or self.components
-        raw = components[number - 1] if number <= len(components) else ""
-        if raw and (subcomponent > 1 or self.separators.subcomponent in raw):
-            parts = _cut(raw, self.separators.subcomponent)
-            raw = parts[subcomponent - 1] if subcomponent <= len(parts) else ""
-        return self._plain(raw) if raw else None
+        if subcomponent > 1:
+            components = self.components
+            raw = components[number - 1] if number <= len(components) else ""
+            return self._part(raw, subcomponent) or None
+        texts = self._texts or self.texts
+        return (texts[number - 1] or None) if number <= len(texts) else None
 
     def text(self) -> str | None:
         """Return the whole repetition as text, its separators left in; None when empty or null."""
-        return self._plain(self.raw)
+        return self._plain(self.raw) or None
 
-    def _plain(self, raw: str) -> str | None:
+    def _part(self, component: str, subcomponent: int) -> str:
+        parts = _cut(component, self.separators.subcomponent)
+        return self._plain(parts[subcomponent - 1]) if subcomponent <= len(parts) else ""
+
+    def _plain(self, raw: str) -> str:
         if raw == NULL:
-            return None
+            return ""
         if self.separators.escape in raw:
             raw = self.separators.unescape(raw, self.charset)
-        return raw.strip() or None
+        return raw.strip()
 
 
 NOTHING = Value("", Separators(), "utf-8")
@@ -87,8 +100,8 @@ class Segment:
     occurrence: int = 1
     """Which of its name it is in the message, counted from 1."""
     _fields: list[str] | None = field(default=None, init=False, compare=False, repr=False)
-    _values: dict[int, Sequence[Value]] | None = field(
-        default=None, init=False, compare=False, repr=False
+    _values: dict[int, Sequence[Value]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
     )
 
     @property
@@ -112,25 +125,25 @@ class Segment:
 
     def values(self, number: int) -> Sequence[Value]:
         """Return the repetitions of a field that hold anything."""
-        if not self.raw:
-            return ()
-        if self._values is None:
-            self._values = {}
-        known = self._values.get(number)
-        if known is not None:
-            return known
-        raw, mark = self.field(number), self.separators.repetition
-        if mark and mark in raw:  # Not remembered: there may be a thousand in each segment.
+        return self._values.get(number) or self._cut_values(number)
+
+    def _cut_values(self, number: int) -> Sequence[Value]:
+        fields, marks = self._fields or self.fields, self.separators
+        raw = fields[number] if number < len(fields) else ""
+        if not raw:
+            return []
+        place = f"{self.name}[{self.occurrence}]-{number}"
+        if marks.repetition and marks.repetition in raw:
+            # Not remembered: there may be a thousand in each segment.
             return [
-                self._value(one, number, repetition)
-                for repetition, one in enumerate(_cut(raw, mark), start=1)
+                Value(
+                    one, marks, self.charset, f"{place}[{repetition}]" if repetition > 1 else place
+                )
+                for repetition, one in enumerate(_cut(raw, marks.repetition), start=1)
                 if one
             ]
-        self._values[number] = values = [self._value(raw, number)] if raw else []
+        self._values[number] = values = [Value(raw, marks, self.charset, place)]
         return values
-
-    def _value(self, raw: str, number: int, repetition: int = 1) -> Value:
-        return Value(raw, self.separators, self.charset, self.place(number, repetition))
 
     def cut(self) -> list[Field]:
         """Return every field, by number, down to its subcomponents as written."""
@@ -154,20 +167,19 @@ class Segment:
             cut[1:3] = fields[1:3]
         return cut
 
-    def place(self, number: int, repetition: int = 1) -> str:
-        """Return how a field's place is called: `PRD[1]-2`, and `PID[1]-3[2]` for a repetition."""
-        again = f"[{repetition}]" if repetition > 1 else ""
-        return f"{self.name}[{self.occurrence}]-{number}{again}"
-
     def value(self, number: int) -> Value:
         """Return the first repetition of a field, an empty one when there is none."""
-        values = self.values(number)
+        values = self._values.get(number) or self._cut_values(number)
         return values[0] if values else NOTHING
 
     def text(self, number: int, component: int = 1) -> str | None:
         """Return one component of a field's first repetition; None when empty or null."""
-        values = self.values(number)
+        values = self._values.get(number) or self._cut_values(number)
         return values[0].component(component) if values else None
+
+
+NO_SEGMENT = Segment("", "", "", Separators(), "utf-8", 0)
+"""What stands in a message where a segment is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +198,7 @@ class Message:
     def first(self, name: str) -> Segment:
         """Return the first segment of that name, an empty one when there is none."""
         found = self.all(name)
-        return found[0] if found else Segment(name, "", "", self.separators, self.charset, 0)
+        return found[0] if found else NO_SEGMENT
 
     def all(self, name: str) -> Sequence[Segment]:
         """Return every segment of that name."""
