@@ -202,8 +202,9 @@ def _with_driver(url: str) -> str:
 
 def _engine(url: str, *, read_only: bool) -> AsyncEngine:
     if not url.startswith("sqlite"):
+        # What was used last is warm on both sides; with the pool's own order each takes its turn.
         engine = create_async_engine(
-            url, pool_size=POOL, max_overflow=0, connect_args=connect_args()
+            url, pool_size=POOL, max_overflow=0, pool_use_lifo=True, connect_args=connect_args()
         )
         event.listen(engine.sync_engine, "checkout", refuse_closed)
         event.listen(engine.sync_engine, "after_cursor_execute", _count_rows)
