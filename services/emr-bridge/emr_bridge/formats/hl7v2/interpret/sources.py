@@ -4,8 +4,10 @@ Keyed by the JSON pointer of the submission (`/patient/birth_date`); holds place
 """
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from emr_bridge.formats.hl7v2.message import Value
+from emr_bridge.formats.hl7v2.separators import NULL
 
 MOST_PLACES = 5
 """Places told of one value: of a hundred notes the first few say enough."""
@@ -22,11 +24,11 @@ class Sources:
     def note(self, pointer: str, *values: Value, component: int = 0) -> None:
         """Note that these values were taken for the pointer; of a null one, that it is deleted."""
         for value in values:
-            if value.is_null:
+            if value.raw == NULL:
                 self._deleted[pointer] = None
             elif value.raw and value.place:
-                part = f".{component}" if component else ""
-                self._found.setdefault(pointer, {})[value.place + part] = None
+                place = f"{value.place}.{component}" if component else value.place
+                self._found.setdefault(pointer, {})[place] = None
 
     def note_place(self, pointer: str, place: str) -> None:
         """Note a place that is no single field's."""
@@ -56,7 +58,7 @@ class Sources:
     def places(self) -> dict[str, str]:
         """Return the places of what was found, by pointer, such as `PRD[1]-2`."""
         return {
-            pointer: ", ".join(list(places)[:MOST_PLACES])
+            pointer: ", ".join(islice(places, MOST_PLACES))
             for pointer, places in sorted(self._found.items())
         }
 

@@ -30,8 +30,11 @@ def read(message: Message) -> tuple[tuple[Document, ...], tuple[str, ...]]:
     """Return the documents of a message, and a finding for each that cannot be used."""
     documents: list[Document] = []
     findings: list[str] = []
-    for segment, value in _values(message):
-        result = _document(segment, value)
+    for segment, value in _candidates(message):
+        data = _data(value)
+        if data is None:
+            continue
+        result = _document(segment, value, *data)
         if len(documents) == MOST_DOCUMENTS:
             result = "document_beyond_limit"
         if isinstance(result, Document):
@@ -48,10 +51,6 @@ def pointers(message: Message) -> Iterator[Value]:
             yield value
 
 
-def _values(message: Message) -> Iterator[tuple[Segment, Value]]:
-    return ((segment, value) for segment, value in _candidates(message) if _data(value))
-
-
 def _candidates(message: Message) -> Iterator[tuple[Segment, Value]]:
     for segment in message.all("OBX"):
         if segment.text(2) in WITH_DATA:
@@ -61,16 +60,16 @@ def _candidates(message: Message) -> Iterator[tuple[Segment, Value]]:
 def _data(value: Value) -> tuple[str, str] | None:
     """Return encoding and data, wherever the encoding stands: data follows it."""
     components = value.components
-    for place, component in enumerate(components[:-1]):
+    for place, component in enumerate(components[1:-1], start=2):
         name = component.strip().upper()
-        data = value.separators.component.join(components[place + 1 :])
-        if place and name in ENCODINGS and len(data.strip()) >= SHORTEST_DATA:
-            return name, data
+        if name in ENCODINGS:
+            data = value.separators.component.join(components[place:])
+            if len(data.strip()) >= SHORTEST_DATA:
+                return name, data
     return None
 
 
-def _document(segment: Segment, value: Value) -> Document | str:
-    encoding, data = _data(value) or ("A", "")
+def _document(segment: Segment, value: Value, encoding: str, data: str) -> Document | str:
     if len(data) > LARGEST_BYTES * 2:
         return "document_too_large"
     content = _decoded(encoding, data, value)

@@ -15,6 +15,7 @@ from emr_bridge.formats.hl7v2.interpret.fields.values import (
 )
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
 from emr_bridge.formats.hl7v2.message import Message, Segment, Value
+from emr_bridge.formats.hl7v2.separators import NULL
 
 Sex = Literal["female", "male", "other", "unknown"]
 
@@ -30,6 +31,8 @@ FORMER_NAMES = {"A", "M", "N", "S"}
 PHONES = (13, 14, 40)
 """PID: home, business, and (from 2.7 on) all of them."""
 
+NO_ADDRESS = Address()
+
 FAMILY_CONTACTS = {"C", "N", "EP"}
 """CTD-1 (table 0131): emergency contact, next of kin."""
 
@@ -42,8 +45,8 @@ def read(message: Message, sources: Sources | None = None) -> Patient:
     sources.note("/patient/family_name", name)
     sources.note("/patient/given_names", *_given(name, given))
     numbers = [value for field in PHONES for value in pid.values(field)]
-    phones = [value for value in numbers if value.is_null or phone_of(value)]
-    sources.note("/patient/phones", *phones)
+    phones = [(value, phone_of(value)) for value in numbers]
+    sources.note("/patient/phones", *(one for one, phone in phones if phone or one.is_null))
     born, sex = pid.value(7), pid.value(8)
     sources.note("/patient/birth_date", born)
     sources.note("/patient/sex", sex)
@@ -52,7 +55,7 @@ def read(message: Message, sources: Sources | None = None) -> Patient:
         given_names=unique(part.strip(",") for text in given for part in (text or "").split()),
         birth_date=date_of(born.component(1)),
         sex=SEXES.get((sex.component(1) or "").upper()[:1], "unknown"),
-        phones=unique(phone_of(number) for number in phones),
+        phones=unique(phone for _, phone in phones),
         email=sources.take("/patient/email", numbers, email_of),
         address=_address(pid.values(11), sources),
         preferred_language=sources.text("/patient/preferred_language", pid.values(15)),
@@ -63,9 +66,9 @@ def read(message: Message, sources: Sources | None = None) -> Patient:
 
 def _given(name: Value, given: Sequence[str | None]) -> list[Value]:
     """Return what says the given names: the name's own field, or a null in its second component."""
-    components = name.components
-    second = replace(name, raw=components[1]) if len(components) > 1 else name
-    return [name] if any(given) or name.is_null else [second] if second.is_null else []
+    if any(given) or name.is_null:
+        return [name]
+    return [replace(name, raw=NULL)] if NULL in name.components[1:2] else []
 
 
 def _name(pid: Segment) -> Value:
@@ -124,7 +127,7 @@ def _address(values: Sequence[Value], sources: Sources) -> Address | None:
         postal_code=postal_code,
         country=country,
     )
-    return None if address == Address() else address
+    return None if address == NO_ADDRESS else address
 
 
 def _caregiver(message: Message, sources: Sources) -> Caregiver | None:

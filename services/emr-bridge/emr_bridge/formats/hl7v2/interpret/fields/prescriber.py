@@ -13,7 +13,7 @@ from emr_bridge.formats.hl7v2.interpret.fields.values import (
     phone_of,
 )
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
-from emr_bridge.formats.hl7v2.message import Message, Segment, Value
+from emr_bridge.formats.hl7v2.message import NOTHING, Message, Segment, Value
 from emr_bridge.formats.hl7v2.separators import NULL, standard
 
 ROLES = ("RP", "PP", "CP", "")
@@ -133,8 +133,8 @@ def _candidates(message: Message) -> Iterator[Candidate]:
 
 def _of_prd(prd: Segment) -> Iterator[Candidate]:
     """Read the name in PRD-2; some senders shift it to 5 or 7, then as XCN."""
-    named, ids = prd.value(2), _id_of_prd(prd)
-    name, npi = name_of(named, first=1), npi_of(ids)
+    named, (ids, npi) = prd.value(2), _id_of_prd(prd)
+    name = name_of(named, first=1)
     sure = bool(prd.text(2, 2)) or (bool(name) and npi is not None)
     if name is None:
         shifted = [value for number in (5, 7) for value in prd.values(number)]
@@ -144,17 +144,27 @@ def _of_prd(prd: Segment) -> Iterator[Candidate]:
         ids, npi = (ids, npi) if npi or not people else (named, npi_of(named))
         sure = name is not None
     if name or npi:
-        numbers = [value for place in (5, 6) for value in prd.values(place)]
-        numbers = [value for value in numbers if is_phone_like(value)]
-        phone = next((n for v in numbers if not is_fax(v) and (n := phone_of(v))), None)
-        fax = next((n for v in numbers if is_fax(v) and (n := phone_of(v))), None)
+        phone, fax = _numbers_of_prd(prd)
         yield Candidate(name, npi, phone, fax, sure, named, ids)
 
 
-def _id_of_prd(prd: Segment) -> Value:
-    """Return the first of a provider's ids that is an NPI, else the first at all."""
+def _id_of_prd(prd: Segment) -> tuple[Value, str | None]:
+    """Return the first of a provider's ids that is an NPI, and the NPI; else the first at all."""
     ids = [value for number in (7, 9, 10) for value in prd.values(number)]
-    return next((value for value in ids if npi_of(value)), next(iter(ids), prd.value(7)))
+    for value in ids:
+        if npi := npi_of(value):
+            return value, npi
+    return next(iter(ids), NOTHING), None
+
+
+def _numbers_of_prd(prd: Segment) -> tuple[str | None, str | None]:
+    """Return the first phone and the first fax number."""
+    phone = fax = None
+    for value in (value for place in (5, 6) for value in prd.values(place)):
+        if is_phone_like(value):
+            number = phone_of(value)
+            phone, fax = (phone, fax or number) if is_fax(value) else (phone or number, fax)
+    return phone, fax
 
 
 def _of_xcn(value: Value) -> Iterator[Candidate]:

@@ -89,19 +89,30 @@ def integer_of(text: str | None) -> int | None:
 
 def coded_text(value: Value) -> str | None:
     """Return the words of CE or CWE: text, original text, alternate text, else the code."""
+    if not value.raw:
+        return None
     read = value.component
     return read(2) or read(9) or read(5) or read(1)
 
 
 def codes(value: Value) -> list[tuple[str, str | None, str]]:
     """Return (code, text, system in capitals) of CE or CWE, the alternate after the first."""
-    triples = [(value.component(n), value.component(n + 1), value.component(n + 2)) for n in (1, 4)]
-    return [(code, text, (system or "").upper()) for code, text, system in triples if code]
+    if not value.raw:
+        return []
+    read = value.component
+    return [
+        (code, read(first + 1), (read(first + 2) or "").upper())
+        for first in (1, 4)
+        if (code := read(first))
+    ]
 
 
 def name_of(value: Value, *, first: int) -> str | None:
     """Return "Given Middle Family Suffix" of XPN (`first`=1) or XCN (`first`=2)."""
-    family, given, middle, suffix = (value.component(first + place) for place in range(4))
+    if not value.raw:
+        return None
+    read = value.component
+    family, given, middle, suffix = read(first), read(first + 1), read(first + 2), read(first + 3)
     misplaced = suffix and (suffix.startswith("(") or suffix.rstrip(".").upper() in TITLES)
     suffix = None if misplaced else suffix
     return " ".join(part for part in (given, middle, family, suffix) if part) or None
@@ -111,8 +122,8 @@ def npi_of(value: Value) -> str | None:
     """Return the NPI in XCN or PLN: what is called so, else what has its form."""
     if not value.raw:
         return None
-    first, second, *others = (value.component(number) for number in range(1, 15))
-    names = {(part or "").upper() for part in (second, *others, *_systems(value))}
+    first, second = value.component(1), value.component(2)
+    names = {text.upper() for text in (*value.texts[1:14], *_systems(value)) if text}
     number = second if (first or "").upper() in NPI_NAMES else first
     is_named = number is not first or not names.isdisjoint(NPI_NAMES)
     return number if number and (is_named or NPI_FORM.fullmatch(number)) else None
@@ -120,19 +131,24 @@ def npi_of(value: Value) -> str | None:
 
 def phone_of(value: Value) -> str | None:
     """Return the number of XTN: as text, whole in 12 or 10, or in parts; a whole one is preferred."""
-    if (value.component(3) or "").upper() in NO_PHONES:
+    if not value.raw or (value.component(3) or "").upper() in NO_PHONES:
         return None
-    written = [*(value.component(part) for part in (1, 12, 10)), _in_parts(value)]
-    numbers = [text for text in written if text and _is_number(text)]
-    whole = (text for text in numbers if len(_digits(text)) >= WHOLE_PHONE)
-    return next(whole, next(iter(numbers), None))
+    read, short = value.component, None
+    for text in (read(1), read(12), read(10), _in_parts(value)):
+        length = _phone_length(text) if text else 0
+        if length >= WHOLE_PHONE:
+            return text
+        if length >= SHORTEST_PHONE:
+            short = short or text
+    return short
 
 
 def _in_parts(value: Value) -> str | None:
     """Put country, area, local number and extension together."""
-    country, area, local = (_digits(value.component(part)) for part in (5, 6, 7))
+    local = _digits(value.component(7))
     if not local:
         return None
+    country, area = _digits(value.component(5)), _digits(value.component(6))
     extension = value.component(8)
     number = f"+{country}{area}{local}" if country else f"{area}{local}"
     return f"{number} x{extension}" if extension else number
@@ -156,20 +172,25 @@ def is_phone_like(value: Value) -> bool:
 
 def unique(texts: Iterable[str | None]) -> tuple[str, ...]:
     """Return the texts that are there, each once, in their order."""
-    return tuple(dict.fromkeys(text for text in texts if text))
+    return tuple(dict.fromkeys(filter(None, texts)))
 
 
 def _systems(value: Value) -> list[str | None]:
     """Return the second subcomponents: the universal ids of assigning authorities."""
     mark = value.separators.subcomponent
-    return [value.component(number, 2) for number in range(1, 15)] if mark in value.raw else []
+    if not mark or mark not in value.raw:
+        return []
+    written = enumerate(value.components[:14], start=1)
+    return [value.component(number, 2) for number, one in written if mark in one]
 
 
-def _is_number(text: str) -> bool:
-    """Tell a phone number from an address, a word, and the time stamp of a shifted field."""
+def _phone_length(text: str) -> int:
+    """Count a number's digits; an address and the time stamp of a shifted field are no number."""
     stamp = len(text) >= SHORTEST_STAMP and text.isdigit() and date_of(text) is not None
-    return len(_digits(text)) >= SHORTEST_PHONE and "@" not in text and not stamp
+    return 0 if stamp or "@" in text else len(_digits(text))
 
 
 def _digits(text: str | None) -> str:
-    return "".join(filter(str.isdigit, text)) if text else ""
+    if not text or text.isdigit():
+        return text or ""
+    return "".join(filter(str.isdigit, text))
