@@ -34,22 +34,27 @@ READ = (
 )
 """What reading and announcing a message takes."""
 
-KEPT = messages.join(unread, unread.c.message_id == messages.c.id)
-
 
 def _oldest() -> Select[Any]:
-    """Return the one question for what is to be read now, and by what links."""
-    queue = select(messages.c.id, messages.c.size).select_from(KEPT).order_by(unread.c.message_id)
-    oldest = queue.limit(MOST_WAITING).cte("oldest")
+    """Return the one question for what is to be read now, and by what links.
+
+    The queue is asked by itself: joined in its order with `messages`, a database may walk through all
+    of these to find the first that waits.
+    """
+    mine = (unread.c.message_id, unread.c.state, unread.c.reason)
+    first = select(*mine).order_by(unread.c.message_id).limit(MOST_WAITING).cte("first")
+    kept = messages.join(first, first.c.message_id == messages.c.id)
+    sized = (messages.c.id, messages.c.size, first.c.state, first.c.reason)
+    oldest = select(*sized).select_from(kept).cte("oldest")
     up_to_it = func.sum(oldest.c.size).over(order_by=oldest.c.id)
-    summed = select(oldest.c.id, oldest.c.size, up_to_it.label("total")).cte("summed")
+    summed = select(oldest, up_to_it.label("total")).cte("summed")
     fits = (summed.c.total <= MOST_BYTES) | (summed.c.total == summed.c.size)
     count = select(func.count()).select_from(oldest).scalar_subquery()
     revision = select(links_revision.c.revision).scalar_subquery()
     beside = (count.label("waiting"), func.coalesce(revision, 0).label("links_revision"))
-    columns = (*READ, unread.c.state, unread.c.reason, *beside)
-    chosen = messages.c.id.in_(select(summed.c.id).where(fits))
-    return select(*columns).select_from(KEPT).where(chosen).order_by(messages.c.id)
+    columns = (*READ, summed.c.state, summed.c.reason, *beside)
+    chosen = messages.join(summed, summed.c.id == messages.c.id)
+    return select(*columns).select_from(chosen).where(fits).order_by(messages.c.id)
 
 
 OLDEST = _oldest()
@@ -80,9 +85,10 @@ async def waiting(tx: Transaction) -> Oldest:
 
 async def depth(tx: Transaction) -> tuple[int, datetime | None]:
     """Return how many messages wait, and when the oldest of them came."""
-    first = select(messages.c.received_at).select_from(KEPT).order_by(unread.c.message_id).limit(1)
+    first = select(unread.c.message_id).order_by(unread.c.message_id).limit(1)
+    oldest = select(messages.c.received_at).where(messages.c.id == first.scalar_subquery())
     count = await tx.scalar(select(func.count()).select_from(unread))
-    return count or 0, await tx.scalar(first)
+    return count or 0, await tx.scalar(oldest)
 
 
 async def take(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, RowMapping]:
