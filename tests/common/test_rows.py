@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 
 from common.database import AutoId, Database, Json, UtcDateTime
 from common.ids import new_id
-from common.rows import insert_all, one_of
+from common.rows import add_new, insert_all, look_up, one_of
 
 metadata = MetaData()
 orders = Table(
@@ -144,3 +144,36 @@ async def test_a_list_finds_what_is_in_it(db):
         async with db.read() as tx:
             found = set(await tx.scalars(query, {"codes": wanted}))
         assert found == set(wanted) & {"C1", "C4"}
+
+
+async def test_of_rows_that_may_be_there_the_keys_of_the_new_ones_are_told(db):
+    """INVARIANT: an event has its effect once."""
+    there, new, twin = an_order(1), an_order(2), an_order(3, code="C2")
+    async with db.begin() as tx:
+        assert await add_new(tx, (orders, [there]), "id") == {there["id"]}
+    async with db.begin() as tx:
+        assert await add_new(tx, (orders, [there, new, twin]), "id") == {new["id"]}
+        assert await add_new(tx, (orders, []), "id") == set()
+    assert await kept(db, orders) == [there, new]
+
+
+async def test_who_waits_for_rows_is_woken_by_new_ones_alone(db):
+    one = an_order(1)
+    async with db.begin() as tx:
+        await add_new(tx, (orders, [one]), "id")
+    assert db.committed.count == 1
+    async with db.begin() as tx:
+        await add_new(tx, (orders, [one]), "id")
+    assert db.committed.count == 1
+
+
+async def test_lists_are_looked_up_in_a_transaction_as_beside_it(db):
+    given = [an_order(number) for number in range(3)]
+    query = select(orders.c.code).where(one_of(orders.c.code, "codes", db.dialect))
+    wanted = {"codes": ["C0", "C2", "C9"]}
+    async with db.begin() as tx:
+        await insert_all(tx, (orders, given))
+        within = await look_up(tx, query, wanted)
+    async with db.read() as tx:
+        beside = await look_up(tx, query, wanted)
+    assert sorted(code for (code,) in within) == ["C0", "C2"] == sorted(code for (code,) in beside)

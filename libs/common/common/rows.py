@@ -4,8 +4,9 @@ A small transaction is mostly round trips, and SQLAlchemy spends more on a state
 does. So this speaks SQL to the driver, and no text here depends on how many rows there are.
 """
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import (
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     CompoundSelect,
+    Dialect,
     Select,
     String,
     Table,
@@ -26,8 +28,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 
+from common import postgresql, sqlite_dialect
 from common.database import Transaction, count_written
-from common.postgresql import ask
 
 Rows = tuple[Table, Sequence[Mapping[str, Any]]]
 """Rows of a table; all name the same columns."""
@@ -50,10 +52,28 @@ async def insert_all(tx: Transaction, *parts: Rows, only_new: Collection[Table] 
     if not given:
         return
     if tx.dialect.name == "postgresql":
-        await _insert_at_once(tx, given, only_new)
+        statement, arrays = _at_once(given, only_new)
+        await postgresql.ask(tx, statement, arrays)
+        count_written(tx, sum(len(rows) for _, rows in given))
         return
     for table, rows in given:
-        await _insert_each(tx, table, rows, only_new=table in only_new)
+        statement, bound = _one_by_one(table, rows, only_new=table in only_new)
+        sqlite_dialect.ask_each(tx, statement, bound)
+
+
+async def add_new(tx: Transaction, rows: Rows, key: str) -> set[Any]:
+    """Insert rows of which some are there already (any unique key); return the keys of the others."""
+    table, given = rows
+    if not given:
+        return set()
+    if tx.dialect.name == "postgresql":
+        statement, arrays = _at_once([rows], only_new=[table])
+        new = await postgresql.ask(tx, f"{statement} RETURNING {key}", arrays)
+        count_written(tx, len(new))
+        return {one for (one,) in new}
+    statement, bound = _one_by_one(table, given, only_new=True)
+    ask = partial(sqlite_dialect.ask, tx, f"{statement} RETURNING 1")
+    return {row[key] for row, values in zip(given, bound, strict=True) if ask(values)}
 
 
 async def look_up(
@@ -63,15 +83,20 @@ async def look_up(
 
     The query is made once per dialect, for it is compiled once.
     """
-    if tx.dialect.name != "postgresql":
+    if tx.dialect.name == "postgresql":
+        statement, names = _compiled(query, ASYNCPG)
+        return await postgresql.ask(tx, statement, [given[name] for name in names])
+    if not sqlite_dialect.is_writer(tx):
         return (await tx.execute(query, given)).all()
-    statement, names = _compiled(query)
-    return await ask(tx, statement, [given[name] for name in names])
+    statement, names = _compiled(query, SQLITE)
+    values = (given[name] for name in names)
+    bound = [json.dumps(value) if isinstance(value, list) else value for value in values]
+    return sqlite_dialect.ask(tx, statement, bound)
 
 
 @lru_cache(maxsize=64)
-def _compiled(query: Query) -> tuple[str, Sequence[str]]:
-    compiled = query.compile(dialect=ASYNCPG)
+def _compiled(query: Query, dialect: Dialect) -> tuple[str, Sequence[str]]:
+    compiled = query.compile(dialect=dialect)
     return str(compiled), compiled.positiontup or ()
 
 
@@ -83,9 +108,8 @@ def one_of(column: ColumnElement[str], name: str, dialect: str) -> ColumnElement
     return column.in_(select(each.c.value))
 
 
-async def _insert_at_once(
-    tx: Transaction, given: Sequence[Rows], only_new: Collection[Table]
-) -> None:
+def _at_once(given: Sequence[Rows], only_new: Collection[Table]) -> tuple[str, list[list[Any]]]:
+    """Return what inserts into several tables from an array per column, and the arrays."""
     shape = tuple((table, tuple(rows[0]), table in only_new) for table, rows in given)
     statement, binds = _statement(shape)
     columns = [(rows, name) for _, rows in given for name in rows[0]]
@@ -93,20 +117,19 @@ async def _insert_at_once(
         [row[name] for row in rows] if bind is None else [bind(row[name]) for row in rows]
         for (rows, name), bind in zip(columns, binds, strict=True)
     ]
-    await ask(tx, statement, arrays)
-    count_written(tx, sum(len(rows) for _, rows in given))
+    return statement, arrays
 
 
-async def _insert_each(
-    tx: Transaction, table: Table, rows: Sequence[Mapping[str, Any]], *, only_new: bool
-) -> None:
-    """Insert into a file, where a statement costs no round trip."""
+def _one_by_one(
+    table: Table, rows: Sequence[Mapping[str, Any]], *, only_new: bool
+) -> tuple[str, list[tuple[Any, ...]]]:
+    """Return what inserts a row into a file, where a statement costs no round trip, and what is bound for each."""
     statement, columns = _statement_of_one(table, tuple(rows[0]), only_new=only_new)
     bound = [
         tuple([row[name] if bind is None else bind(row[name]) for name, bind in columns])
         for row in rows
     ]
-    await tx.exec_driver_sql(statement, bound)
+    return statement, bound
 
 
 @lru_cache(maxsize=64)

@@ -11,10 +11,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import cast
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from common.sqlite_dialect import as_sqlalchemy_tells
 from common.sqlite_driver import SqliteConnection
 
 TURN_SECONDS = 60.0
@@ -88,7 +88,7 @@ class Writer:
             try:
                 await file.begin()
             except sqlite3.Error as error:
-                raise _wrapped("BEGIN IMMEDIATE", error) from error
+                raise as_sqlalchemy_tells("BEGIN IMMEDIATE", error) from error
         file.raw.execute("SAVEPOINT one")
 
     def _take_back(self, file: SqliteConnection) -> None:
@@ -121,9 +121,4 @@ class Writer:
         written, self._written = self._written, []
         for one in written:
             if not one.done():
-                one.set_exception(_wrapped("COMMIT", error))
-
-
-def _wrapped(statement: str, error: sqlite3.Error) -> BaseException:
-    """Return the error as SQLAlchemy's of the same name: the verdicts know those."""
-    return DBAPIError.instance(statement, None, error, sqlite3.Error)
+                one.set_exception(as_sqlalchemy_tells("COMMIT", error))

@@ -4,7 +4,8 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from common.database import Transaction, insert_new
+from common.database import Transaction
+from common.rows import add_new
 from intake.store.tables import submissions as table
 
 
@@ -13,5 +14,4 @@ async def first_sight(
 ) -> set[UUID]:
     """Note messages (door, id); return those that were not noted before."""
     rows = [{"door": door, "message_id": one, "received_at": now} for door, one in messages]
-    noted = await tx.execute(insert_new(tx, table).returning(table.c.message_id), rows)
-    return set(noted.scalars())
+    return await add_new(tx, (table, rows), "message_id")
