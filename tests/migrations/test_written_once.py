@@ -3,6 +3,7 @@
 What the older release did is SQL here, as it was then. On SQLite nothing runs beside the new release.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Any
@@ -33,6 +34,12 @@ WAITING = "SELECT id FROM messages WHERE (state = 'received' OR NOT announced)"
 READ_AGAIN = """
     UPDATE messages SET state = 'received', reason = NULL
     WHERE state = 'review' AND reason = 'unknown_sender'
+"""
+
+READ = """
+    INSERT INTO readings (message_id, state, reason, repairs, sender, control_id, message_type, received_at)
+    SELECT id, :state, :reason, repairs, sender, control_id, message_type, received_at
+    FROM messages WHERE id = :id
 """
 
 
@@ -142,6 +149,72 @@ async def test_what_the_older_release_has_read_again_is_not_announced_again(db):
         taken = await readings.take(tx, [one])
     assert taken[one]["announced"]
     assert await waiting_for_older(db) == set()
+
+
+@beside
+async def test_what_the_newer_has_read_again_and_read_is_not_read_again_by_the_older(db):
+    """INVARIANT: a referral that came of a second reading is not asked for again, also after going back."""
+    one = await keep(db)
+    await record(db, one, "review", "unknown_sender")
+    await migrations.upgrade(db, HISTORY)
+    assert await read_again(db) == 1
+    await read(db, one, "interpreted")
+    await run(db, READ_AGAIN)
+    assert await states(db, "unread") == {}
+    assert await states(db, "readings") == {one: "interpreted"}
+
+
+@beside
+async def test_what_both_have_read_again_is_read_once(db):
+    one = await keep(db)
+    await record(db, one, "review", "unknown_sender")
+    await migrations.upgrade(db, HISTORY)
+    assert await read_again(db) == 1
+    await run(db, READ_AGAIN)
+    await read(db, one, "interpreted")
+    assert await waiting_for_older(db) == set()
+
+
+@beside
+async def test_whose_sender_the_newer_did_not_know_the_older_has_read_again(db):
+    await migrations.upgrade(db, HISTORY)
+    one = await keep(db)
+    await read(db, one, "review", "unknown_sender")
+    await run(db, READ_AGAIN)
+    assert await states(db, "unread") == {one: "received"}
+    assert await waiting_for_older(db) == {one}
+    assert await states(db, "readings") == {}
+
+
+@beside
+async def test_the_upgrade_lets_finish_who_reads_in_one_transaction_and_records_in_another(db):
+    """INVARIANT: an older replica that is reading does not make the upgrade fail after its copying."""
+    one = await keep(db)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as both, db.read() as turn:
+        await turn.execute(text(WAITING))
+        both.create_task(migrations.upgrade(db, HISTORY))
+        await someone_waits(db)
+        await record(db, one, "interpreted")
+    assert await states(db, "readings") == {one: "interpreted"}
+
+
+async def someone_waits(db: Database) -> None:
+    async with db.read() as tx:
+        while not await tx.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def read(db: Database, message: UUID, state: str, reason: str | None = None) -> None:
+    """Read a message as this release does."""
+    async with db.begin() as tx:
+        assert set(await readings.take(tx, [message])) == {message}
+        values = {"id": message, "state": state, "reason": reason}
+        await tx.execute(text(READ), values)
+
+
+async def read_again(db: Database) -> int:
+    async with db.begin() as tx:
+        return await readings.read_again(tx, readings.keys_of("EPIC|NORTH"))
 
 
 @beside

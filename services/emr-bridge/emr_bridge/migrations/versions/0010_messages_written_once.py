@@ -32,7 +32,7 @@ READ_BY_OLDER = f"""
         DELETE FROM readings WHERE message_id = NEW.id;
         INSERT INTO unread (message_id, state, reason, announced, older)
         VALUES (NEW.id, NEW.state, NEW.reason, NEW.announced, true)
-        ON CONFLICT (message_id) DO UPDATE SET announced = NEW.announced;
+        ON CONFLICT (message_id) DO UPDATE SET announced = NEW.announced, older = true;
     ELSE
         DELETE FROM unread WHERE message_id = NEW.id;
         INSERT INTO readings (message_id, {SHARED})
@@ -42,6 +42,12 @@ READ_BY_OLDER = f"""
 """  # noqa: S608 - ours
 READ_FOR_OLDER = """
     UPDATE messages SET state = 'kept', announced = true WHERE id = OLD.message_id;
+"""
+DOUBTED_FOR_OLDER = """
+    UPDATE messages SET state = NEW.state, reason = NEW.reason WHERE id = NEW.message_id;
+"""
+READ_AGAIN_FOR_OLDER = """
+    UPDATE messages SET state = 'kept' WHERE id = OLD.message_id;
 """
 TRIGGERS = {
     "older_kept_message": (
@@ -59,11 +65,45 @@ TRIGGERS = {
         "pg_trigger_depth() = 0 AND OLD.older",
         READ_FOR_OLDER,
     ),
+    "doubted_for_older": (
+        "AFTER INSERT ON readings",
+        "pg_trigger_depth() = 0 AND NEW.state = 'review' AND NEW.reason = 'unknown_sender'",
+        DOUBTED_FOR_OLDER,
+    ),
+    "read_again_for_older": (
+        "AFTER DELETE ON readings",
+        "pg_trigger_depth() = 0",
+        READ_AGAIN_FOR_OLDER,
+    ),
 }
-"""What the older release does, when it counts, and what is made of it; and what it is told."""
+"""What the older release does, when it counts, and what is made of it; and what it is told: also whose
+sender nobody knew, for either has such messages read again, and of each only what is so still."""
+
+ALONE = """
+    DO $$ DECLARE patience text := current_setting('lock_timeout');
+    BEGIN
+        PERFORM set_config('lock_timeout', '300ms', true);
+        FOR attempt IN 1..30 LOOP
+            BEGIN
+                LOCK TABLE messages IN ACCESS EXCLUSIVE MODE;
+                EXIT;
+            EXCEPTION WHEN lock_not_available THEN
+                PERFORM pg_sleep(0.2);
+            END;
+        END LOOP;
+        PERFORM set_config('lock_timeout', patience, true);
+        LOCK TABLE messages IN ACCESS EXCLUSIVE MODE;
+    END $$
+"""
+"""Have the table to ourselves before anything is copied. Who reads messages holds them in one
+transaction and records them in another, which would wait for us while we wait for the first: so we
+ask for a moment at a time."""
 
 
 def upgrade() -> None:
+    is_postgresql = op.get_bind().dialect.name == "postgresql"
+    if is_postgresql:
+        op.execute(ALONE)
     op.create_table(
         "unread",
         sa.Column("message_id", sa.Uuid(), nullable=False),
@@ -89,17 +129,6 @@ def upgrade() -> None:
         sa.Column("received_at", UtcDateTime, nullable=False),
         sa.PrimaryKeyConstraint("message_id", name=op.f("pk_readings")),
     )
-    is_postgresql = op.get_bind().dialect.name == "postgresql"
-    if is_postgresql:
-        for name, (when, condition, body) in TRIGGERS.items():
-            op.execute(
-                f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS"
-                f" $$ BEGIN {body} RETURN NULL; END $$"
-            )
-            op.execute(
-                f"CREATE TRIGGER {name} {when} FOR EACH ROW WHEN ({condition})"
-                f" EXECUTE FUNCTION {name}()"
-            )
     queue = (
         f"INSERT INTO unread SELECT id, state, reason, announced, {{}} FROM messages WHERE {WAITS}"  # noqa: S608 - ours
     )
@@ -111,6 +140,20 @@ def upgrade() -> None:
     op.create_index("ix_readings_received_at", "readings", ["received_at"], postgresql_using="brin")
     for name in NO_LONGER:
         op.drop_index(f"ix_messages_{name}", table_name="messages")
+    if is_postgresql:
+        _tell_each_other()
+
+
+def _tell_each_other() -> None:
+    for name, (when, condition, body) in TRIGGERS.items():
+        op.execute(
+            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN {body} RETURN NULL; END $$"
+        )
+        op.execute(
+            f"CREATE TRIGGER {name} {when} FOR EACH ROW WHEN ({condition})"
+            f" EXECUTE FUNCTION {name}()"
+        )
 
 
 def downgrade() -> None:
