@@ -56,16 +56,23 @@ def read(
     """Read what stands beside the order; drugs of `further` orders are named in the notes."""
     sources = sources or Sources()
     observations = [o for o in message.all("OBX") if not is_about(o, PRESCRIPTION)]
-    weighed = next((o for o in observations if _weight(o) is not None), None)
-    if weighed:
-        sources.note("/clinicals/weight_kg", weighed.value(5))
     return Clinicals(
-        weight_kg=_weight(weighed) if weighed else None,
+        weight_kg=_weighed(observations, sources),
         allergies=unique(_allergies(message, sources)),
         tried_and_failed=(*_tried(observations, sources), *_tried_in_notes(message, sources)),
         labs=tuple(islice(labs(observations, sources), MOST_LABS)),
         notes="\n".join(_notes(message, further, sources))[:MOST_NOTES] or None,
     )
+
+
+def _weighed(observations: Iterable[Segment], sources: Sources) -> Decimal | None:
+    """Read the first body weight."""
+    for observation in observations:
+        kilograms = _weight(observation)
+        if kilograms is not None:
+            sources.note("/clinicals/weight_kg", observation.value(5))
+            return kilograms
+    return None
 
 
 def _weight(observation: Segment) -> Decimal | None:
@@ -80,16 +87,17 @@ def _weight(observation: Segment) -> Decimal | None:
 
 
 def _names_weight(words: str) -> bool:
-    return "weight" in words.lower() and "birth" not in words.lower()
+    lower = words.lower()
+    return "weight" in lower and "birth" not in lower
 
 
 def _allergies(message: Message, sources: Sources) -> Iterator[str | None]:
     for name in ("AL1", "IAM"):
         for segment in message.all(name):
-            sources.note("/clinicals/allergies", segment.value(3))
-            substance = coded_text(segment.value(3))
-            reactions = (coded_text(value) for value in segment.values(5))
-            reaction = ", ".join(text for text in reactions if text)
+            named = segment.value(3)
+            sources.note("/clinicals/allergies", named)
+            substance = coded_text(named)
+            reaction = ", ".join(filter(None, map(coded_text, segment.values(5))))
             yield f"{substance} ({reaction})" if substance and reaction else substance
 
 
@@ -135,10 +143,10 @@ def _is_history(observation: Segment) -> bool:
 def labs(observations: Iterable[Segment], sources: Sources) -> Iterator[Lab]:
     """Read results: numbers, codes and short texts; not what describes the order or a history."""
     for observation in observations:
-        value = _result(observation)
-        plain = (observation.text(2) or UNTYPED) in RESULTS and not _is_history(observation)
-        name = name_of_observation(observation)
-        if plain and value and name and _weight(observation) is None:
+        if (observation.text(2) or UNTYPED) not in RESULTS or _is_history(observation):
+            continue
+        value, name = _result(observation), name_of_observation(observation)
+        if value and name and _weight(observation) is None:
             sources.note("/clinicals/labs", observation.value(5))
             yield Lab(
                 name=name,

@@ -8,7 +8,7 @@ from common.events.submission import Coverage
 from emr_bridge.formats.hl7v2.interpret.fields.observed import names_of, plain
 from emr_bridge.formats.hl7v2.interpret.fields.values import coded_text
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
-from emr_bridge.formats.hl7v2.message import Message, Segment, Value
+from emr_bridge.formats.hl7v2.message import NO_SEGMENT, Message, Segment, Value
 
 BIN = re.compile(r"\d{6}(\d{2})?", re.ASCII)
 
@@ -19,6 +19,9 @@ LABELS = {
     "member_id": ("RXID", "MEMBERID"),
 }
 """What senders call the four numbers; blanks and punctuation do not count."""
+
+NUMBERS = {label: key for key, labels in LABELS.items() for label in labels}
+"""Which of the four a label stands for."""
 
 NOTED = {
     "bin": re.compile(r"\b(?:RX\s*)?(?:BIN|IIN)\W{1,3}(\d{6,8})\b", re.IGNORECASE),
@@ -33,6 +36,9 @@ MOST_NOTES, LONGEST_NOTE = 200, 20_000
 
 MEMBER_IN1, MEMBER_IN2 = (36, 49), (61, 6, 8)
 """Policy number, insured's id; then member id, Medicare and Medicaid numbers of IN2."""
+
+MAY_SAY = (2, 3, 8, 35, 36, 49)
+"""IN1: plan, company, group and policy, in any of which a number may say what it is."""
 
 Block = tuple[Segment, Segment]
 """An IN1 and its IN2, an empty one when there is none."""
@@ -51,6 +57,8 @@ def read(message: Message, sources: Sources | None = None) -> tuple[Coverage, ..
     place = next((n for n, one in enumerate(found) if one.benefit == "pharmacy"), 0)
     known = found[place] if found else Coverage()
     missing = {key: text for key, (text, _) in said.items() if getattr(known, key) is None}
+    if not missing:
+        return tuple(found)
     for key in missing:
         sources.note(f"/coverages/{place}/{key}", said[key][1])
     found[place : place + 1] = [known.model_copy(update=missing)]
@@ -59,11 +67,10 @@ def read(message: Message, sources: Sources | None = None) -> tuple[Coverage, ..
 
 def _blocks(message: Message) -> list[Block]:
     """Pair each IN1 with the IN2 that follows before the next."""
-    nothing = message.first("")
     pairs: list[Block] = []
     for segment in message.segments:
         if segment.name == "IN1":
-            pairs.append((segment, nothing))
+            pairs.append((segment, NO_SEGMENT))
         elif segment.name == "IN2" and pairs:
             pairs[-1] = (pairs[-1][0], segment)
     return pairs
@@ -106,13 +113,12 @@ def _is_medical(in1: Segment) -> bool:
 
 def _labelled(in1: Segment) -> dict[str, Value]:
     """Numbers that say what they are, in the plan, company, group and policy fields."""
-    values = [value for number in (2, 3, 8, 35, 36, 49) for value in in1.values(number)]
     found: dict[str, Value] = {}
-    for value in (value for value in values if value.component(1)):
-        words = {plain(value.component(part)) for part in range(2, 7)}
-        for key, labels in LABELS.items():
-            if not words.isdisjoint(labels):
-                found.setdefault(key, value)
+    for value in (value for number in MAY_SAY for value in in1.values(number)):
+        number, *words = value.texts[:6]
+        if number:
+            for label in NUMBERS.keys() & map(plain, words):
+                found.setdefault(NUMBERS[label], value)
     return found
 
 
@@ -130,10 +136,9 @@ def _said_elsewhere(message: Message) -> dict[str, tuple[str, Value]]:
     found: dict[str, tuple[str, Value]] = {}
     for observation in message.all("OBX"):
         value = observation.value(5)
-        number, names = value.component(1), names_of(observation)
-        for key, labels in LABELS.items():
-            if number and not names.isdisjoint(labels):
-                found.setdefault(key, (number, value))
+        if number := value.component(1):
+            for label in NUMBERS.keys() & names_of(observation):
+                found.setdefault(NUMBERS[label], (number, value))
     for value in islice(_texts(message), MOST_NOTES):
         note = (value.text() or "")[:LONGEST_NOTE]
         for key, pattern in NOTED.items():

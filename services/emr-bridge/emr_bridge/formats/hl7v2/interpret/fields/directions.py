@@ -46,6 +46,8 @@ def _put_together(order: Order, sources: Sources) -> str | None:
 
 def _dose(segment: Segment, number: int) -> tuple[str, ...]:
     """Read least and most amount and unit; a unit one field early pushes the form after it."""
+    if not segment.raw:
+        return ()
     parts = [segment.text(number), segment.text(number + 1), coded_text(segment.value(number + 2))]
     amounts = [part for part in parts[:2] if part and part[0].isdigit()]
     words = [part for part in parts if part and part not in amounts]

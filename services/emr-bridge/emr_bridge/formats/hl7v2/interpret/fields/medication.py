@@ -7,8 +7,13 @@ from decimal import Decimal
 from common.events.submission import Medication
 from emr_bridge.formats.hl7v2.interpret.fields import directions, observed
 from emr_bridge.formats.hl7v2.interpret.fields.directions import REPEATS
-from emr_bridge.formats.hl7v2.interpret.fields.observed import about, plain
-from emr_bridge.formats.hl7v2.interpret.fields.orders import Order, Taken
+from emr_bridge.formats.hl7v2.interpret.fields.observed import plain
+from emr_bridge.formats.hl7v2.interpret.fields.orders import (
+    NDC_SYSTEMS,
+    RXNORM_SYSTEMS,
+    Order,
+    Taken,
+)
 from emr_bridge.formats.hl7v2.interpret.fields.values import (
     coded_text,
     codes,
@@ -18,14 +23,11 @@ from emr_bridge.formats.hl7v2.interpret.fields.values import (
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
 from emr_bridge.formats.hl7v2.message import Message, Segment, Value
 
-NDC_SYSTEMS = {plain(name) for name in ("NDC", "ND", "N", "NDC11", "2.16.840.1.113883.6.69")}
-RXNORM_SYSTEMS = {plain(name) for name in ("RXNORM", "RXN", "RXCUI", "2.16.840.1.113883.6.88")}
-DRUG_SYSTEMS = NDC_SYSTEMS | RXNORM_SYSTEMS
 NDC_FORM = re.compile(r"\d{4,5}-\d{3,4}-\d{1,2}|\d{11}", re.ASCII)
-PLACES = (("RXE", 2), ("RXO", 1), ("RXD", 2), ("RXC", 2))
-"""Where the drug stands, in the order in which it is believed."""
-
 DRUGS = ("RXE", "RXO")
+
+Coded = tuple[Value, str, str]
+"""A field that names the drug, a code in it, and the code's system."""
 
 
 def orders(message: Message) -> list[Order]:
@@ -33,11 +35,12 @@ def orders(message: Message) -> list[Order]:
     groups: list[list[Segment]] = []
     drugs: set[str] = set()
     for segment in message.segments:
-        if segment.name == "ORC" or not groups or segment.name in drugs:
+        name = segment.name
+        if name == "ORC" or not groups or name in drugs:
             groups.append([])
             drugs.clear()
-        if segment.name in DRUGS:
-            drugs.add(segment.name)
+        if name in DRUGS:
+            drugs.add(name)
         groups[-1].append(segment)
     return [order for order in map(Order, groups) if text_of(order)]
 
@@ -45,27 +48,30 @@ def orders(message: Message) -> list[Order]:
 def read(order: Order | None, message: Message, sources: Sources | None = None) -> Medication:
     """Read one order; what it leaves out, the observations that describe a prescription say."""
     sources, beside = sources or Sources(), Sources()
-    observed = _observed(message, beside)
+    described = observed.prescription(message)
     ordered = _ordered(order, message, sources) if order else Medication()
+    if order and not any(part.raw for part in described):
+        return ordered
+    said = _observed(described, beside)
     missing = {name for name in Medication.model_fields if getattr(ordered, name) is None}
     places = beside.places
     for name in missing:
         if place := places.get(f"/medication/{name}"):
             sources.note_place(f"/medication/{name}", place)
-    return ordered.model_copy(update={name: getattr(observed, name) for name in missing})
+    return ordered.model_copy(update={name: getattr(said, name) for name in missing})
 
 
 def _ordered(order: Order, message: Message, sources: Sources) -> Medication:
     encoded, asked = order.first("RXE"), order.first("RXO")
-    drug, unit = _drug(order), _quantity_unit(encoded, asked)
+    unit, coded = _quantity_unit(encoded, asked), _coded(order.drug)
     strong = (encoded, 25, 26) if _amount(encoded, 25, 26) else (asked, 18, 19)
     taken = Taken(sources)
     # RXE-13 is a person by right; a bare number there is RXE-12, shifted.
     refills = (encoded.value(12), asked.value(13), encoded.value(13))
     return Medication(
-        text=sources.take("/medication/text", drug, coded_text),
-        ndc=_code(drug, NDC_SYSTEMS, NDC_FORM, taken.by("ndc")),
-        rxnorm=_code(drug, RXNORM_SYSTEMS, None, taken.by("rxnorm")),
+        text=sources.take("/medication/text", order.drug, coded_text),
+        ndc=_code(coded, NDC_SYSTEMS, NDC_FORM, taken.by("ndc")),
+        rxnorm=_code(coded, RXNORM_SYSTEMS, None, taken.by("rxnorm")),
         strength=taken.first("strength", [strong[0].value(strong[1])], lambda _: _amount(*strong)),
         sig=directions.sig(order, sources),
         quantity=taken.first("quantity", [encoded.value(10), asked.value(11)], _quantity),
@@ -75,16 +81,16 @@ def _ordered(order: Order, message: Message, sources: Sources) -> Medication:
     )
 
 
-def _observed(message: Message, sources: Sources) -> Medication:
+def _observed(parts: Sequence[Segment], sources: Sources) -> Medication:
     """Read what a referral says of the drug where its structure has no pharmacy segments."""
     taken = Taken(sources)
-
-    named, strong, way, amount, days, again = about(message, *observed.PARTS)
+    named, strong, way, amount, days, again = parts
     drug, lasting = named.values(5)[:1], days.values(5)[:1]
+    coded = _coded(drug)
     return Medication(
         text=taken.first("text", drug, coded_text),
-        ndc=_code(drug, NDC_SYSTEMS, NDC_FORM, taken.by("ndc")),
-        rxnorm=_code(drug, RXNORM_SYSTEMS, None, taken.by("rxnorm")),
+        ndc=_code(coded, NDC_SYSTEMS, NDC_FORM, taken.by("ndc")),
+        rxnorm=_code(coded, RXNORM_SYSTEMS, None, taken.by("rxnorm")),
         strength=taken.first("strength", strong.values(5)[:1], lambda _: _amount(strong, 5, 6)),
         sig=taken.first("sig", way.values(5)[:1], Value.text),
         quantity=taken.first(
@@ -102,28 +108,22 @@ def _observed(message: Message, sources: Sources) -> Medication:
 
 def text_of(order: Order) -> str | None:
     """Return the words for an order's drug."""
-    return next((text for value in _drug(order) if (text := coded_text(value))), None)
+    return next((text for value in order.drug if (text := coded_text(value))), None)
 
 
-def _drug(order: Order) -> list[Value]:
-    """Return the fields that name the drug: pharmacy segments, else a service coded as a drug."""
-    named = [order.first(name).value(number) for name, number in PLACES]
-    service = order.first("OBR").value(4)
-    if any(plain(system) in DRUG_SYSTEMS for _, _, system in codes(service)):
-        named.append(service)
-    return [value for value in named if value.raw]
+def _coded(drug: Sequence[Value]) -> list[Coded]:
+    return [(value, code, system) for value in drug for code, _, system in codes(value)]
 
 
 def _code(
-    drug: Sequence[Value],
+    coded: Sequence[Coded],
     systems: set[str],
     form: re.Pattern[str] | None,
     note: Callable[[Value], None],
 ) -> str | None:
     """Find the code of that system; where none is named, one that has its form."""
-    triples = [(value, *triple) for value in drug for triple in codes(value)]
-    named = [(v, code) for v, code, _, system in triples if plain(system) in systems]
-    formed = [(v, c) for v, c, _, system in triples if form and not system and form.fullmatch(c)]
+    named = [(v, code) for v, code, system in coded if plain(system) in systems]
+    formed = [(v, c) for v, c, system in coded if form and not system and form.fullmatch(c)]
     for value, code in (named + formed)[:1]:
         note(value)
         return code

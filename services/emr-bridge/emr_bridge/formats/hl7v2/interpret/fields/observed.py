@@ -1,9 +1,13 @@
 """What an observation is about, by its code or its words, whatever coding system a sender uses."""
 
+import re
 from collections.abc import Iterable
 
 from emr_bridge.formats.hl7v2.interpret.fields.values import coded_text
-from emr_bridge.formats.hl7v2.message import Message, Segment
+from emr_bridge.formats.hl7v2.message import NO_SEGMENT, Message, Segment
+
+NEITHER = re.compile(r"[\W_]+")
+"""What is neither letter nor digit."""
 
 DRUG = frozenset(
     (
@@ -28,12 +32,13 @@ DIAGNOSIS = frozenset(("DIAGNOSIS", "PRIMARYDIAGNOSIS", "RXDIAGNOSIS", "293084")
 PARTS = (DRUG, STRENGTH, SIG, QUANTITY, DAYS_SUPPLY, REFILLS)
 """What a referral says of a prescription where its structure has no pharmacy segments."""
 
-PRESCRIPTION = frozenset().union(*PARTS)
+PRESCRIPTION = {name: number for number, part in enumerate(PARTS) for name in part}
+"""Which part of it a name stands for."""
 
 
 def plain(text: str | None) -> str:
     """Return letters and digits in capitals: `Rx-Drug` and `RX DRUG` are the same."""
-    return "".join(filter(str.isalnum, text.upper())) if text else ""
+    return NEITHER.sub("", text.upper()) if text else ""
 
 
 def is_about(observation: Segment, subject: Iterable[str]) -> bool:
@@ -44,7 +49,7 @@ def is_about(observation: Segment, subject: Iterable[str]) -> bool:
 def names_of(observation: Segment) -> set[str]:
     """Return what OBX-3 calls the observation: its code and its words, as `plain` text."""
     named = observation.value(3)
-    return {plain(named.component(1)), plain(named.component(2))}
+    return set(map(plain, named.texts[:2]))
 
 
 def name_of_observation(observation: Segment) -> str:
@@ -52,11 +57,10 @@ def name_of_observation(observation: Segment) -> str:
     return coded_text(observation.value(3)) or ""
 
 
-def about(message: Message, *subjects: Iterable[str]) -> list[Segment]:
-    """Return the first observation of each subject, an empty one when there is none."""
-    named = [(one, names_of(one)) for one in message.all("OBX")]
-    nothing = message.first("")
-    return [
-        next((one for one, names in named if not names.isdisjoint(subject)), nothing)
-        for subject in subjects
-    ]
+def prescription(message: Message) -> list[Segment]:
+    """Return the first observation of each part of a prescription, an empty one when there is none."""
+    found: dict[int, Segment] = {}
+    for observation in message.all("OBX"):
+        for name in names_of(observation) & PRESCRIPTION.keys():
+            found.setdefault(PRESCRIPTION[name], observation)
+    return [found.get(part, NO_SEGMENT) for part in range(len(PARTS))]

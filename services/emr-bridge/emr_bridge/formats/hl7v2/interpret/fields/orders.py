@@ -4,27 +4,45 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from emr_bridge.formats.hl7v2.interpret.fields.observed import plain
+from emr_bridge.formats.hl7v2.interpret.fields.values import codes
 from emr_bridge.formats.hl7v2.interpret.sources import Sources
-from emr_bridge.formats.hl7v2.message import Segment, Value
+from emr_bridge.formats.hl7v2.message import NO_SEGMENT, Segment, Value
 
 Said = TypeVar("Said")
 
+NDC_SYSTEMS = {plain(name) for name in ("NDC", "ND", "N", "NDC11", "2.16.840.1.113883.6.69")}
+RXNORM_SYSTEMS = {plain(name) for name in ("RXNORM", "RXN", "RXCUI", "2.16.840.1.113883.6.88")}
+DRUG_SYSTEMS = NDC_SYSTEMS | RXNORM_SYSTEMS
+PLACES = (("RXE", 2), ("RXO", 1), ("RXD", 2), ("RXC", 2))
+"""Where the drug stands, in the order in which it is believed."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Order:
     """The segments of one order: from one ORC, or one drug, to the next."""
 
     segments: Sequence[Segment]
     _first: dict[str, Segment] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _drug: list[Value] | None = field(default=None, init=False, compare=False, repr=False)
+
+    @property
+    def drug(self) -> list[Value]:
+        """The fields that name the drug: pharmacy segments, else a service coded as a drug."""
+        if self._drug is None:
+            named = [self.first(name).value(number) for name, number in PLACES]
+            service = self.first("OBR").value(4)
+            if any(plain(system) in DRUG_SYSTEMS for _, _, system in codes(service)):
+                named.append(service)
+            self._drug = [value for value in named if value.raw]
+        return self._drug
 
     def first(self, name: str) -> Segment:
         """Return the first segment of that name, an empty one when there is none."""
-        if name not in self._first:
-            other = self.segments[0]
-            nothing = Segment(name, "", "", other.separators, other.charset, 0)
-            named = (segment for segment in self.segments if segment.name == name)
-            self._first[name] = next(named, nothing)
-        return self._first[name]
+        if not self._first:
+            for segment in self.segments:
+                self._first.setdefault(segment.name, segment)
+        return self._first.get(name, NO_SEGMENT)
 
 
 @dataclass(frozen=True, slots=True)
