@@ -1,13 +1,15 @@
-"""How PostgreSQL finds what is to be read: by as many messages as are read, however many were or wait."""
+"""How PostgreSQL finds what is to be read, and what was: beside any number of messages of the other kind."""
 
 import json
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ClauseElement, text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import Executable
 
-from emr_bridge.store import readings, tables
+from emr_bridge.store import readings, search, tables
+from emr_bridge.store.search import Wanted
 
 MANY, WAITING = 20_000, 4_000
 MANY_MESSAGES = f"""
@@ -20,6 +22,11 @@ MANY_MESSAGES = f"""
 NEWEST_WAIT = f"""
     INSERT INTO unread (message_id, state)
     SELECT lpad(to_hex(n), 32, '0')::uuid, 'received' FROM generate_series({MANY - WAITING + 1}, {MANY}) n
+"""
+OTHERS_READ = """
+    INSERT INTO readings (message_id, state, repairs, sender, control_id, message_type, received_at)
+    SELECT id, 'interpreted', repairs, sender, control_id, message_type, received_at
+    FROM messages WHERE id NOT IN (SELECT message_id FROM unread)
 """
 
 
@@ -44,10 +51,25 @@ async def test_what_was_read_is_not_walked_through_to_find_what_waits(runtime_of
     async with runtime.db.begin() as tx:
         for statement in (MANY_MESSAGES, "ANALYZE messages", "ANALYZE unread", NEWEST_WAIT):
             await tx.execute(text(statement))
+    assert await looked_through(runtime, readings.OLDEST) <= 2 * readings.MOST_WAITING
+
+
+async def test_what_waits_is_not_walked_through_to_find_what_was_read(runtime_of):
+    """INVARIANT: the newest messages that were read are found at once, however many wait before them."""
+    runtime = await runtime_of(tables.metadata)
+    async with runtime.db.begin() as tx:
+        for statement in (MANY_MESSAGES, NEWEST_WAIT, OTHERS_READ, "ANALYZE"):
+            await tx.execute(text(statement))
+    wanted = search.received(Wanted())
+    page = search.newest(wanted, tables.readings.c.message_id, UUID(int=MANY), 51)
+    assert await looked_through(runtime, search.with_bytes(page)) <= 51
+
+
+async def looked_through(runtime, query) -> int:
     async with runtime.db.read() as tx:
-        (found,) = (await tx.scalars(Explain(readings.OLDEST))).all()
+        (found,) = (await tx.scalars(Explain(query))).all()
     plan = json.loads(found) if isinstance(found, str) else found
-    assert looked_at(plan[0]["Plan"]) <= 2 * readings.MOST_WAITING
+    return looked_at(plan[0]["Plan"])
 
 
 def looked_at(node: dict[str, Any]) -> int:

@@ -45,25 +45,25 @@ async def page(tx: Transaction, wanted: Wanted, *, before: UUID | None, limit: i
     """Return messages, newest first, older than `before`."""
     found: list[Row] = []
     if wanted.direction != "sent":
-        found += await _page(tx, waiting(wanted), unread.c.message_id, before, limit)
-        found += await _page(tx, received(wanted), readings.c.message_id, before, limit)
+        found += await _rows(tx, newest(waiting(wanted), unread.c.message_id, before, limit))
+        read = newest(received(wanted), readings.c.message_id, before, limit)
+        found += await _rows(tx, with_bytes(read))
     if wanted.direction != "received" and wanted.sender is None:
-        found += await _page(tx, sent(wanted), outbound.c.id, before, limit)
-    newest = {row["id"]: row for row in found}  # one may have been read between two questions
-    return sorted(newest.values(), key=lambda row: row["id"].int, reverse=True)[:limit]
+        found += await _rows(tx, newest(sent(wanted), outbound.c.id, before, limit))
+    each = {row["id"]: row for row in found}  # one may have been read between two questions
+    return sorted(each.values(), key=lambda row: row["id"].int, reverse=True)[:limit]
 
 
 async def one(tx: Transaction, message_id: UUID) -> Row | None:
     """Return one message, received or sent, without its bytes."""
     places = (
-        (_waiting(), unread.c.message_id),
-        (_received(), readings.c.message_id),
-        (_sent(), outbound.c.id),
+        _waiting().where(unread.c.message_id == message_id),
+        with_bytes(_received().where(readings.c.message_id == message_id)),
+        _sent().where(outbound.c.id == message_id),
     )
-    for query, key in places:
-        row = (await tx.execute(query.where(key == message_id))).mappings().first()
-        if row is not None:
-            return dict(row)
+    for query in places:
+        for row in await _rows(tx, query):
+            return row
     return None
 
 
@@ -127,13 +127,21 @@ def sent(wanted: Wanted) -> Select[Any]:
     return _sent().where(*conditions)
 
 
-async def _page(
-    tx: Transaction, query: Select[Any], key: Column[UUID], before: UUID | None, limit: int
-) -> list[Row]:
-    if before is not None:
-        query = query.where(key < before)
-    rows = await tx.execute(query.order_by(key.desc()).limit(limit))
-    return [dict(row) for row in rows.mappings()]
+def newest(query: Select[Any], key: Column[UUID], before: UUID | None, limit: int) -> Select[Any]:
+    """Return the query for the newest of them that are older than `before`."""
+    older = query if before is None else query.where(key < before)
+    return older.order_by(key.desc()).limit(limit)
+
+
+async def _rows(tx: Transaction, query: Select[Any]) -> list[Row]:
+    return [dict(row) for row in (await tx.execute(query)).mappings()]
+
+
+def with_bytes(found: Select[Any]) -> Select[Any]:
+    """Add what stands with their bytes, once the page is found: joined before, what waits is walked through."""
+    page = found.subquery("page")
+    beside = [messages.c[name] for name in BESIDE]
+    return select(page, *beside).join(messages, messages.c.id == page.c.id)
 
 
 def _links_of(clinic_id: str) -> Select[tuple[str]]:
@@ -151,11 +159,10 @@ def _waiting() -> Select[Any]:
 
 def _received() -> Select[Any]:
     columns = [column for column in readings.c if column.name != "message_id"]
-    beside = [messages.c[name] for name in BESIDE]
-    joined = readings.join(messages, messages.c.id == readings.c.message_id)
-    joined = joined.outerjoin(correlations, correlations.c.message_id == readings.c.message_id)
+    mine = correlations.c.message_id == readings.c.message_id
     told = (*_received_at(readings.c.received_at), correlations.c.referral_id)
-    return select(readings.c.message_id.label("id"), *columns, *beside, *told).select_from(joined)
+    named = (readings.c.message_id.label("id"), *columns, *told)
+    return select(*named).select_from(readings.outerjoin(correlations, mine))
 
 
 def _received_at(column: Column[datetime]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:

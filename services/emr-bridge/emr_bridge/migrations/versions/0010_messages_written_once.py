@@ -141,6 +141,7 @@ def upgrade() -> None:
     for name in NO_LONGER:
         op.drop_index(f"ix_messages_{name}", table_name="messages")
     if is_postgresql:
+        op.execute("ANALYZE unread, readings")
         _tell_each_other()
 
 
