@@ -77,7 +77,10 @@ async def rows_of(runtime, table) -> list[Any]:
 
 
 async def messages_of(runtime) -> list[Any]:
-    """Return what came in, each with how it stands: as it was decided at the door, or as it was read."""
+    """Return what came in, each with how it stands: as it was decided at the door, or as it was read.
+
+    INVARIANT: each either waits or was read.
+    """
     since = func.coalesce(readings.c.state, unread.c.state).label("state")
     why = func.coalesce(readings.c.reason, unread.c.reason).label("reason")
     link_id = func.coalesce(readings.c.link_id, messages.c.link_id).label("link_id")
@@ -88,9 +91,13 @@ async def messages_of(runtime) -> list[Any]:
     joined = messages.outerjoin(readings, readings.c.message_id == messages.c.id)
     joined = joined.outerjoin(unread, unread.c.message_id == messages.c.id)
     announced = func.coalesce(unread.c.announced, true()).label("announced")
-    found = select(*kept, since, why, link_id, clinic_id, *told, announced).select_from(joined)
+    places = (unread.c.message_id.label("queued"), readings.c.message_id.label("read"))
+    columns = (*kept, since, why, link_id, clinic_id, *told, announced, *places)
+    found = select(*columns).select_from(joined).order_by(messages.c.id)
     async with runtime.db.read() as tx:
-        return list((await tx.execute(found.order_by(messages.c.id))).mappings())
+        rows = list((await tx.execute(found)).mappings())
+    assert all((row["queued"] is None) != (row["read"] is None) for row in rows)
+    return rows
 
 
 class Peer:

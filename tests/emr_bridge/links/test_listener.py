@@ -5,6 +5,7 @@ import socket
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 from tests.emr_bridge.builders import (
     RUNNING,
     connected,
@@ -286,3 +287,13 @@ async def test_a_listener_can_be_started_again(runtime):
             assert verdict(await peer.ask(referral())) == ("AA", "M-1")
         again.cancel()
         await asyncio.wait([again])
+
+
+async def test_the_log_tells_how_many_were_kept_also_of_those_kept_just_before_the_end(runtime):
+    with capture_logs() as logs:
+        async with listening(runtime) as listener, connected(listener) as peer:
+            for number in range(3):
+                await peer.ask(referral(f"M-{number}"))
+        stored = [line for line in logs if line["event"] == "messages_stored"]
+    assert {line["state"] for line in stored} == {"received"}
+    assert sum(line["count"] for line in stored) == 3
