@@ -52,11 +52,11 @@ class Value:
     def texts(self) -> list[str]:
         """The text of each component, of its first subcomponent; empty where it is empty or null."""
         if self._texts is None:
-            raw, marks, components = self.raw, self.separators, self.components
+            raw, marks = self.raw, self.separators
             if marks.escape in raw or marks.subcomponent in raw or NULL in raw:
-                self._texts = [self._part(one, 1) for one in components]
+                self._texts = [self._part(one, 1) for one in self.components]
             else:
-                self._texts = list(map(str.strip, components))
+                self._texts = list(map(str.strip, raw.split(marks.component, MOST_PARTS)))
         return self._texts
 
     def component(self, number: int, subcomponent: int = 1) -> str | None:
@@ -67,6 +67,11 @@ class Value:
             return self._part(raw, subcomponent) or None
         texts = self._texts or self.texts
         return (texts[number - 1] or None) if number <= len(texts) else None
+
+    def several(self, first: int, last: int) -> list[str]:
+        """Return the texts of components, one for each number; empty where there is none."""
+        texts = (self._texts or self.texts)[first - 1 : last]
+        return texts + [""] * (last - first + 1 - len(texts))
 
     def text(self) -> str | None:
         """Return the whole repetition as text, its separators left in; None when empty or null."""

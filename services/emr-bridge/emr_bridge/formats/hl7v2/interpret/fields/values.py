@@ -27,7 +27,8 @@ MOMENT = re.compile(
     re.ASCII,
 )
 
-MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+NAMED = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+MONTHS = {name: str(number) for number, name in enumerate(NAMED, start=1)}
 NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{1,6})?", re.ASCII)
 NPI_FORM = re.compile(r"[12]\d{9}", re.ASCII)
 NPI_NAMES = {
@@ -54,13 +55,17 @@ EQUIPMENT = NO_PHONES | {"PH", "FX", "MD", "CP", "SAT", "BP", "TDD", "TTY"}
 
 def date_of(text: str | None) -> date | None:
     """Read DT, TS and DTM, and what senders write instead; None where it is no date."""
-    found = text and next((match for form in DATES if (match := form.match(text))), None)
-    if not found:
+    if not text:
         return None
-    month = found["month"].upper()
-    number = MONTHS.index(month) + 1 if month in MONTHS else month
+    for form in DATES:
+        if found := form.match(text):
+            break
+    else:
+        return None
+    year, month, day = found.group("year", "month", "day")
+    number = MONTHS.get(month.upper(), month)
     try:
-        return date(int(found["year"]), int(number), int(found["day"]))
+        return date(int(year), int(number), int(day))
     except ValueError:
         return None
 
@@ -99,23 +104,19 @@ def codes(value: Value) -> list[tuple[str, str | None, str]]:
     """Return (code, text, system in capitals) of CE or CWE, the alternate after the first."""
     if not value.raw:
         return []
-    read = value.component
-    return [
-        (code, read(first + 1), (read(first + 2) or "").upper())
-        for first in (1, 4)
-        if (code := read(first))
-    ]
+    said = value.several(1, 6)
+    triples = (said[:3], said[3:])
+    return [(code, text or None, system.upper()) for code, text, system in triples if code]
 
 
 def name_of(value: Value, *, first: int) -> str | None:
     """Return "Given Middle Family Suffix" of XPN (`first`=1) or XCN (`first`=2)."""
     if not value.raw:
         return None
-    read = value.component
-    family, given, middle, suffix = read(first), read(first + 1), read(first + 2), read(first + 3)
-    misplaced = suffix and (suffix.startswith("(") or suffix.rstrip(".").upper() in TITLES)
-    suffix = None if misplaced else suffix
-    return " ".join(part for part in (given, middle, family, suffix) if part) or None
+    family, given, middle, suffix = value.several(first, first + 3)
+    if suffix.startswith("(") or suffix.rstrip(".").upper() in TITLES:
+        suffix = ""
+    return " ".join(filter(None, (given, middle, family, suffix))) or None
 
 
 def npi_of(value: Value) -> str | None:
@@ -145,11 +146,10 @@ def phone_of(value: Value) -> str | None:
 
 def _in_parts(value: Value) -> str | None:
     """Put country, area, local number and extension together."""
-    local = _digits(value.component(7))
+    *written, extension = value.several(5, 8)
+    country, area, local = map(_digits, written)
     if not local:
         return None
-    country, area = _digits(value.component(5)), _digits(value.component(6))
-    extension = value.component(8)
     number = f"+{country}{area}{local}" if country else f"{area}{local}"
     return f"{number} x{extension}" if extension else number
 
@@ -190,7 +190,5 @@ def _phone_length(text: str) -> int:
     return 0 if stamp or "@" in text else len(_digits(text))
 
 
-def _digits(text: str | None) -> str:
-    if not text or text.isdigit():
-        return text or ""
-    return "".join(filter(str.isdigit, text))
+def _digits(text: str) -> str:
+    return text if text.isdigit() else "".join(filter(str.isdigit, text))
