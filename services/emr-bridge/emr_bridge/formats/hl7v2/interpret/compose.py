@@ -72,7 +72,8 @@ def order_numbers(
     sources = sources or Sources()
     usual = numbers.order_numbers(message, sources)
     named = overrides.order_numbers(message, sources)
-    return (*named, *(one for one in usual if one.value not in {n.value for n in named}))
+    known = {one.value for one in named}
+    return (*named, *(one for one in usual if one.value not in known))
 
 
 def found(message: Message, overrides: Overrides, sources: Sources) -> Found:

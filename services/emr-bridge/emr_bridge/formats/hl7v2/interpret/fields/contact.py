@@ -15,8 +15,9 @@ NOBODY = {"SYSTEM", "INTERFACE", "AUTO", "ADMIN"}
 def read(message: Message, sources: Sources | None = None) -> Contact | None:
     """CTD of the clinic, else who entered the order (ORC-10, with the call-back number)."""
     sources = sources or Sources()
-    for role in CLINIC_CONTACTS:
-        for segment in message.all("CTD"):
+    contacts = message.all("CTD")
+    for role in CLINIC_CONTACTS if contacts else ():
+        for segment in contacts:
             name = name_of(segment.value(2), first=1)
             if name and (segment.text(1) or "").upper() == role:
                 sources.note("/contact", segment.value(2))

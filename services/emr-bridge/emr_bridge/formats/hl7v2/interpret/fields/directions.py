@@ -15,6 +15,9 @@ DIRECTIONS = (("RXE", 7), ("RXO", 7), ("RXE", 21), ("TQ1", 11))
 DOSES = (("RXE", 3), ("RXO", 2))
 """Where the least amount of a dose stands; the most follows, then the unit."""
 
+SAYING_HOW = frozenset({"RXE", "RXO", "RXR", "TQ1", "ORC"})
+"""Segments of which one must be there if anything is said of how the drug is taken."""
+
 ROUTES = "HL70162"
 REPEATS = "HL70335"
 """Tables of codes that some senders put one field away from where they belong."""
@@ -22,32 +25,34 @@ REPEATS = "HL70335"
 
 def sig(order: Order, sources: Sources) -> str | None:
     """Take the directions in words, else put amount, route and timing together."""
+    if not order.has(SAYING_HOW):
+        return None
     for name, number in DIRECTIONS:
-        values = order.first(name).values(number)
-        words = [value for value in values if value.component(3) != ROUTES]
-        if text := "; ".join(unique(map(coded_text, words))):
+        words = [one for one in order.first(name).values(number) if one.component(3) != ROUTES]
+        if words and (text := "; ".join(unique(map(coded_text, words)))):
             sources.note("/medication/sig", *words)
             return text
     return _put_together(order, sources)
 
 
 def _put_together(order: Order, sources: Sources) -> str | None:
-    places = [(order.first(name), number) for name, number in DOSES]
-    segment, number = next((place for place in places if _dose(*place)), places[0])
-    dose, route, (timing, timed) = (
-        _dose(segment, number),
-        order.first("RXR").value(1),
-        _timing(order),
-    )
-    used = [segment.value(number)] if dose else []
+    dose, used = _first_dose(order)
+    route, (timing, timed) = order.first("RXR").value(1), _timing(order)
     sources.note("/medication/sig", *used, route, *([timed] if timing else ()))
     return ", ".join(unique((*dose, coded_text(route), timing))) or None
 
 
+def _first_dose(order: Order) -> tuple[tuple[str, ...], list[Value]]:
+    """Read the first dose that there is, and where it stands."""
+    for name, number in DOSES:
+        segment = order.first(name)
+        if segment.raw and (dose := _dose(segment, number)):
+            return dose, [segment.value(number)]
+    return (), []
+
+
 def _dose(segment: Segment, number: int) -> tuple[str, ...]:
     """Read least and most amount and unit; a unit one field early pushes the form after it."""
-    if not segment.raw:
-        return ()
     parts = [segment.text(number), segment.text(number + 1), coded_text(segment.value(number + 2))]
     amounts = [part for part in parts[:2] if part and part[0].isdigit()]
     words = [part for part in parts if part and part not in amounts]

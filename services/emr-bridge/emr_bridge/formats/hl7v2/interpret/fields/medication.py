@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Any
 
 from common.events.submission import Medication
 from emr_bridge.formats.hl7v2.interpret.fields import directions, observed
@@ -25,6 +26,8 @@ from emr_bridge.formats.hl7v2.message import Message, Segment, Value
 
 NDC_FORM = re.compile(r"\d{4,5}-\d{3,4}-\d{1,2}|\d{11}", re.ASCII)
 DRUGS = ("RXE", "RXO")
+
+NOT_SAID = dict.fromkeys(("strength", "quantity", "quantity_unit", "refills"))
 
 Coded = tuple[Value, str, str]
 """A field that names the drug, a code in it, and the code's system."""
@@ -63,22 +66,31 @@ def read(order: Order | None, message: Message, sources: Sources | None = None) 
 
 def _ordered(order: Order, message: Message, sources: Sources) -> Medication:
     encoded, asked = order.first("RXE"), order.first("RXO")
-    unit, coded = _quantity_unit(encoded, asked), _coded(order.drug)
-    strong = (encoded, 25, 26) if _amount(encoded, 25, 26) else (asked, 18, 19)
-    taken = Taken(sources)
-    # RXE-13 is a person by right; a bare number there is RXE-12, shifted.
-    refills = (encoded.value(12), asked.value(13), encoded.value(13))
+    coded, taken = _coded(order.drug), Taken(sources)
     return Medication(
         text=sources.take("/medication/text", order.drug, coded_text),
         ndc=_code(coded, NDC_SYSTEMS, NDC_FORM, taken.by("ndc")),
         rxnorm=_code(coded, RXNORM_SYSTEMS, None, taken.by("rxnorm")),
-        strength=taken.first("strength", [strong[0].value(strong[1])], lambda _: _amount(*strong)),
         sig=directions.sig(order, sources),
-        quantity=taken.first("quantity", [encoded.value(10), asked.value(11)], _quantity),
-        quantity_unit=taken.first("quantity_unit", [unit] if unit else [], coded_text),
         days_supply=directions.days_supply(order, message, sources),
-        refills=taken.first("refills", refills, lambda value: integer_of(value.component(1))),
+        **(_dispensed(encoded, asked, taken) if encoded.raw or asked.raw else NOT_SAID),
     )
+
+
+def _dispensed(encoded: Segment, asked: Segment, taken: Taken) -> dict[str, Any]:
+    """Read what only pharmacy segments say: strength, quantity and its unit, refills."""
+    unit = _quantity_unit(encoded, asked)
+    strong = (encoded, 25, 26) if _amount(encoded, 25, 26) else (asked, 18, 19)
+    # RXE-13 is a person by right; a bare number there is RXE-12, shifted.
+    refills = (encoded.value(12), asked.value(13), encoded.value(13))
+    return {
+        "strength": taken.first(
+            "strength", [strong[0].value(strong[1])], lambda _: _amount(*strong)
+        ),
+        "quantity": taken.first("quantity", [encoded.value(10), asked.value(11)], _quantity),
+        "quantity_unit": taken.first("quantity_unit", [unit] if unit else [], coded_text),
+        "refills": taken.first("refills", refills, lambda value: integer_of(value.component(1))),
+    }
 
 
 def _observed(parts: Sequence[Segment], sources: Sources) -> Medication:

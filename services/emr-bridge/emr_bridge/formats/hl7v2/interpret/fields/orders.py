@@ -1,6 +1,7 @@
 """One order of a message, and how what was taken from it is noted."""
 
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -23,8 +24,12 @@ class Order:
     """The segments of one order: from one ORC, or one drug, to the next."""
 
     segments: Sequence[Segment]
-    _first: dict[str, Segment] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _named: dict[str, Segment] = field(init=False, compare=False, repr=False)
     _drug: list[Value] | None = field(default=None, init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Find the first segment of each name."""
+        self._named = {segment.name: segment for segment in reversed(self.segments)}
 
     @property
     def drug(self) -> list[Value]:
@@ -39,10 +44,11 @@ class Order:
 
     def first(self, name: str) -> Segment:
         """Return the first segment of that name, an empty one when there is none."""
-        if not self._first:
-            for segment in self.segments:
-                self._first.setdefault(segment.name, segment)
-        return self._first.get(name, NO_SEGMENT)
+        return self._named.get(name, NO_SEGMENT)
+
+    def has(self, names: AbstractSet[str]) -> bool:
+        """Tell whether any segment has one of the names."""
+        return not names.isdisjoint(self._named)
 
 
 @dataclass(frozen=True, slots=True)
