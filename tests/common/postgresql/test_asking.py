@@ -56,6 +56,21 @@ async def test_all_that_is_asked_in_a_transaction_sees_what_it_wrote(db):
     assert found == [("C1", b"\x00\x01\xff"), ("C2", b"\x00\x02\xff")]
 
 
+async def test_a_look_up_is_planned_a_few_times_and_not_for_every_list(db):
+    async with db.begin() as tx:
+        await insert_all(tx, (orders, [an_order(n % 4, code=f"C{n}") for n in range(2000)]))
+        await tx.execute(text("ANALYZE orders"))
+    async with db.begin() as tx:
+        for number in range(20):
+            await look_up(tx, CODES, {"codes": [f"C{number}"]})
+        plans = text(
+            "SELECT max(generic_plans), max(custom_plans) FROM pg_prepared_statements"
+            " WHERE statement LIKE 'SELECT orders.code%'"
+        )
+        generic, custom = (await tx.execute(plans)).one()
+    assert generic > custom
+
+
 async def test_a_key_that_is_there_already_is_an_integrity_error(insert):
     await insert(an_order(1))
     with pytest.raises(IntegrityError) as told:
