@@ -5,10 +5,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import asyncpg  # type: ignore[import-untyped]  # no py.typed in the wheel
 from tests.system.trio import KEYS, Replica, module_of
 
-from benchmarks.harness.servers import Servers
+from benchmarks.harness.servers import Servers, plain
 from common import migrations
 from common.database import Database
 
@@ -35,6 +37,15 @@ async def migrated(url: str, service: str, prepare: Prepare | None = None) -> No
             await prepare(db)
     finally:
         await db.close()
+
+
+async def analyze(url: str) -> None:
+    """Have PostgreSQL look at what is in its tables now, as it does by itself within a minute."""
+    connection: Any = await asyncpg.connect(plain(url))
+    try:
+        await connection.execute("ANALYZE")
+    finally:
+        await connection.close()
 
 
 @asynccontextmanager
