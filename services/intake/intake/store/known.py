@@ -78,16 +78,18 @@ def _query(dialect: str) -> CompoundSelect[str, str, str, str]:
         return one_of(column, name, dialect)
 
     ids, rows, kept = external_ids.c, referrals.c, idempotency_keys.c
+    # SQLite would go through all that are open, where it can, rather than look up each patient.
+    status = rows.status if dialect == "postgresql" else rows.status.concat(NOTHING)
     numbers = (
         select(kind("number"), ids.clinic_id, ids.system, ids.value)
         .join(referrals, ids.referral_id == rows.id)
         .where(is_in(ids.clinic_id, "clinics"), is_in(ids.value, "numbers"))
-        .where(is_in(rows.status, "live"))
+        .where(is_in(status, "live"))
     )
     patients = (
         select(kind("patient"), rows.clinic_id, rows.patient_index, NOTHING)
         .where(is_in(rows.clinic_id, "clinics"), is_in(rows.patient_index, "patients"))
-        .where(is_in(rows.status, "still_open"))
+        .where(is_in(status, "still_open"))
     )
     codes = select(kind("code"), rows.code, NOTHING, NOTHING).where(is_in(rows.code, "codes"))
     answers = select(kind("place"), kept.scope, kept.key, NOTHING).where(
