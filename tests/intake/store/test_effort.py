@@ -1,6 +1,7 @@
 """What is asked of a file for every order takes no longer for the many that are open: it stops the loop."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
@@ -53,7 +54,8 @@ async def steps(db: Database, ask, *given) -> int:
     """Return how many steps SQLite takes to answer."""
     taken: list[None] = []
     async with db.begin() as tx:
-        file = (await tx.get_raw_connection()).driver_connection.raw
+        connection: Any = (await tx.get_raw_connection()).driver_connection
+        file = connection.raw
         file.set_progress_handler(lambda: taken.append(None), 1)
         try:
             await ask(tx, *given)
