@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 
 from common.database import AutoId, Database, Json, UtcDateTime
 from common.ids import new_id
-from common.rows import add_new, insert_all, look_up, one_of
+from common.rows import add_new, insert_all, look_up, one_of, take_out
 
 metadata = MetaData()
 orders = Table(
@@ -177,3 +177,20 @@ async def test_lists_are_looked_up_in_a_transaction_as_beside_it(db):
     async with db.read() as tx:
         beside = await look_up(tx, query, wanted)
     assert sorted(code for (code,) in within) == ["C0", "C2"] == sorted(code for (code,) in beside)
+
+
+async def test_rows_are_taken_out_once_with_what_they_held(db):
+    many = [an_order(number) for number in range(4)]
+    ids = [one["id"] for one in many]
+    async with db.begin() as tx:
+        await insert_all(tx, (orders, many))
+    async with db.begin() as tx:
+        (first,) = await take_out(tx, orders, "id", ids[:1], ["id", "code", "at", "urgent", "note"])
+        assert first == {name: many[0][name] for name in ("id", "code", "at", "urgent", "note")}
+    async with db.begin() as tx:
+        assert {row["id"] for row in await take_out(tx, orders, "id", ids[:3], ["id"])} == set(
+            ids[1:3]
+        )
+        assert await take_out(tx, orders, "id", [], ["id"]) == []
+    async with db.read() as tx:
+        assert list(await tx.scalars(select(orders.c.id))) == ids[3:]

@@ -77,6 +77,37 @@ async def add_new(tx: Transaction, rows: Rows, key: str) -> set[Any]:
     return {row[key] for row, values in zip(given, bound, strict=True) if ask(values)}
 
 
+async def take_out(
+    tx: Transaction, table: Table, key: str, these: Collection[Any], told: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Delete the rows of these keys; return of each what it `told`. One that is gone is passed over."""
+    if tx.dialect.name == "postgresql":
+        statement, _, _ = _deleting(table, key, tuple(told), tx.dialect.name)
+        found = await postgresql.ask(tx, statement, [list(these)])
+        count_written(tx, len(found))
+        return [dict(zip(told, row, strict=True)) for row in found]
+    statement, bind, results = _deleting(table, key, tuple(told), tx.dialect.name)
+    keys = [one if bind is None else bind(one) for one in these]
+    return [
+        {n: v if read is None else read(v) for n, v, read in zip(told, row, results, strict=True)}
+        for row in sqlite_dialect.ask(tx, statement, [json.dumps(keys)])
+    ]
+
+
+@lru_cache(maxsize=64)
+def _deleting(
+    table: Table, key: str, told: tuple[str, ...], dialect: str
+) -> tuple[str, Bind, Sequence[Bind]]:
+    """Return what deletes rows, how a key is bound on SQLite, and how what is told is read there."""
+    given = "IN (SELECT value FROM json_each(?))"
+    if dialect == "postgresql":
+        given = f"= ANY($1::{element_of(table.c[key])}[])"
+    statement = f"DELETE FROM {table.name} WHERE {key} {given} RETURNING {', '.join(told)}"  # noqa: S608 - ours
+    ((_, bind),) = for_sqlite(table, [key])
+    types = [table.c[name].type.dialect_impl(SQLITE) for name in told]
+    return statement, bind, [kind.result_processor(SQLITE, None) for kind in types]
+
+
 async def look_up(
     tx: Transaction, query: Query, given: Mapping[str, Any]
 ) -> Sequence[Sequence[Any]]:

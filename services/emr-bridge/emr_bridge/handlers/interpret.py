@@ -4,7 +4,7 @@ Exactly once and in their order: the row says what is still to be done, and the 
 appends the events says in the row that it is done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -236,7 +236,7 @@ class Record:
     traceparent: str | None
 
 
-def _record(found: Understood, row: RowMapping, sealer: Sealer, now: datetime) -> Record:
+def _record(found: Understood, row: Mapping[str, Any], sealer: Sealer, now: datetime) -> Record:
     message, link = found.message, found.message.link
     events: list[EmrEvent] = [] if row["announced"] else [_received(message)]
     values = _at_door(message)

@@ -137,9 +137,11 @@ class SqliteArrivals:
         async with self._db.begin() as tx:
             result = await tx.exec_driver_sql(_for_sqlite(len(rows)), (*values, revision))
             kept = set(result.scalars())
-            queued = [(row.id.hex, row.state, row.reason) for row in rows if row.id.hex in kept]
-            if queued:
-                await tx.exec_driver_sql(QUEUE_FOR_SQLITE, queued)
+            unread_rows = [
+                (row.id.hex, row.state, row.reason) for row in rows if row.id.hex in kept
+            ]
+            if unread_rows:
+                await tx.exec_driver_sql(UNREAD_FOR_SQLITE, unread_rows)
         return left.difference(map(UUID, kept))
 
     async def close(self) -> None:
@@ -173,7 +175,7 @@ def _many_for_postgresql() -> str:
             SELECT *, {", ".join(GIVEN.values())} FROM unnest({arrays(*COLUMNS)})
             WHERE {_is_current(f"{_next(0)}::bigint")}
             ON CONFLICT DO NOTHING RETURNING id
-        ), queued AS (
+        ), waiting AS (
             INSERT INTO unread (message_id, state, reason)
             SELECT id, state, reason
             FROM unnest({arrays("id", *DOOR)}) AS given(id, state, reason) JOIN kept USING (id)
@@ -181,7 +183,7 @@ def _many_for_postgresql() -> str:
         )
         SELECT CASE WHEN count(*) < {_next(1)}::bigint
                THEN coalesce(array_agg(message_id), '{{}}') END
-        FROM queued
+        FROM waiting
     """  # noqa: S608 - names of our own columns
 
 
@@ -208,7 +210,7 @@ def _for_sqlite(count: int) -> str:
     """  # noqa: S608 - names of our own columns
 
 
-QUEUE_FOR_SQLITE = "INSERT INTO unread (message_id, state, reason) VALUES (?, ?, ?)"
+UNREAD_FOR_SQLITE = "INSERT INTO unread (message_id, state, reason) VALUES (?, ?, ?)"
 
 
 def _is_current(revision: str) -> str:

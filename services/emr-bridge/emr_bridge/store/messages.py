@@ -60,8 +60,7 @@ async def add_all(tx: Transaction, rows: Sequence[NewMessage]) -> set[UUID]:
     new = insert_new(tx, messages).returning(messages.c.id)
     kept = set(await tx.scalars(new, [_values(row) for row in rows]))
     if kept:
-        queued = [_queued(row) for row in rows if row.id in kept]
-        await tx.execute(insert(unread), queued)
+        await tx.execute(insert(unread), [_at_door(row) for row in rows if row.id in kept])
     return kept
 
 
@@ -109,5 +108,5 @@ def _values(row: NewMessage) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in DOOR}
 
 
-def _queued(row: NewMessage) -> dict[str, Any]:
+def _at_door(row: NewMessage) -> dict[str, Any]:
     return {"message_id": row.id} | {name: getattr(row, name) for name in DOOR}

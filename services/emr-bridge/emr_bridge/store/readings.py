@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, bindparam, delete, func, insert, select
+from sqlalchemy import RowMapping, Select, delete, func, insert, select
 
 from common.database import Transaction
 from common.events.clinic import sender_key
-from common.rows import Rows
+from common.rows import Rows, take_out
 from emr_bridge.domain.message import UNKNOWN_SENDER, State
 from emr_bridge.store.tables import links_revision, messages, readings, unread
 
@@ -58,11 +58,9 @@ def _oldest() -> Select[Any]:
 
 
 OLDEST = _oldest()
-THESE = unread.c.message_id.in_(bindparam("ids", type_=unread.c.message_id.type, expanding=True))
-TAKE = (
-    delete(unread).where(THESE).returning(unread.c.message_id, unread.c.state, unread.c.announced)
-)
-"""Statements of every reading, built once: to build them costs more than to run them."""
+"""The statement of every reading, built once: to build it costs more than to run it."""
+
+TOLD = ("message_id", "state", "announced")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +89,9 @@ async def depth(tx: Transaction) -> tuple[int, datetime | None]:
     return count or 0, await tx.scalar(oldest)
 
 
-async def take(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, RowMapping]:
+async def take(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
     """Take messages off the queue; return those that no other worker has recorded meanwhile."""
-    rows = await tx.execute(TAKE, {"ids": ids})
-    return {row["message_id"]: row for row in rows.mappings()}
+    return {row["message_id"]: row for row in await take_out(tx, unread, "message_id", ids, TOLD)}
 
 
 def rows_of(found: Sequence[Mapping[str, Any]]) -> Rows:

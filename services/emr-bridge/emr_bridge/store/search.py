@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Column, ColumnElement, Select, false, literal, select
 
-from common.database import Transaction
+from common.database import Json, Transaction
 from emr_bridge.store import keys
 from emr_bridge.store.tables import correlations, links, messages, outbound, readings, unread
 
@@ -56,11 +56,10 @@ async def page(tx: Transaction, wanted: Wanted, *, before: UUID | None, limit: i
 
 async def one(tx: Transaction, message_id: UUID) -> Row | None:
     """Return one message, received or sent, without its bytes."""
-    places = (
-        _waiting().where(unread.c.message_id == message_id),
-        with_bytes(_received().where(readings.c.message_id == message_id)),
-        _sent().where(outbound.c.id == message_id),
-    )
+    waits = _waiting().where(unread.c.message_id == message_id)
+    was_read = with_bytes(_received().where(readings.c.message_id == message_id))
+    was_sent = _sent().where(outbound.c.id == message_id)
+    places = (waits, was_read, waits, was_sent)  # it may be read, or to be read again, meanwhile
     for query in places:
         for row in await _rows(tx, query):
             return row
@@ -151,10 +150,10 @@ def _links_of(clinic_id: str) -> Select[tuple[str]]:
 def _waiting() -> Select[Any]:
     names = ("id", "sender", "control_id", "message_type", "link_id", "clinic_id", "received_at")
     columns = [messages.c[name] for name in (*names, *BESIDE)]
-    no_referral = literal(None).label("referral_id")
+    no_referral, no_repairs = literal(None).label("referral_id"), literal([], Json).label("repairs")
     joined = unread.join(messages, messages.c.id == unread.c.message_id)
-    told = (unread.c.state, unread.c.reason, *_received_at(messages.c.received_at), no_referral)
-    return select(*columns, *told).select_from(joined)
+    told = (unread.c.state, unread.c.reason, *_received_at(messages.c.received_at))
+    return select(*columns, *told, no_referral, no_repairs).select_from(joined)
 
 
 def _received() -> Select[Any]:
