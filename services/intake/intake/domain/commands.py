@@ -67,6 +67,12 @@ FROM: Mapping[Command, frozenset[S]] = {
 }
 
 
+TAKEN: Mapping[S, tuple[Command, ...]] = {
+    status: tuple(command for command in Command if status in FROM[command]) for status in S
+}
+"""The same the other way round, in the order of the commands."""
+
+
 def _unless_asked_later(referral: Referral) -> str | None:
     if referral.stage is S.RECEIVED:
         return None
@@ -116,7 +122,7 @@ def refusal(referral: Referral, command: Command) -> str | None:
 
 def allowed(referral: Referral) -> tuple[str, ...]:
     """Return the commands that the referral takes now."""
-    return tuple(c.value for c in Command if refusal(referral, c) is None)
+    return tuple(c.value for c in TAKEN[referral.status] if refusal(referral, c) is None)
 
 
 def require(referral: Referral, command: Command) -> None:
