@@ -167,7 +167,9 @@ def test_a_command_without_a_system_says_so_on_stderr_and_fails(words):
     assert told.stdout == ""
 
 
-@pytest.mark.parametrize("words", [("events", "tail"), ("events", "show", NOBODY)], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [("events", "tail"), ("events", "show", NOBODY), ("lag",)], ids=" ".join
+)
 def test_whoever_reads_a_log_that_is_not_there_does_not_make_it(tmp_path, words):
     told = RUN.invoke(app, list(words), env={"DATA_DIR": str(tmp_path)})
     assert told.exit_code == 3

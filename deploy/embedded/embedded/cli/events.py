@@ -69,13 +69,18 @@ class Wanted:
         return self.referral is None or self.referral in named
 
 
-def open_existing() -> EventLog:
-    """Return the log; a file that is not there is told, and not made by whoever only reads."""
-    settings = SharedSettings()
+def check_existing(settings: SharedSettings) -> None:
+    """Leave with a sentence where the log's file is not: who only reads makes none, and no key."""
     file = file_of(settings)
     if file is not None and not file.exists():
         told = f"there is no event log at {file}: nothing has run here, or DATA_DIR is another"
         raise fail(told, code=NOTHING_TO_DO)
+
+
+def open_existing() -> EventLog:
+    """Return the log, for reading; it ends as `check_existing` does where there is none."""
+    settings = SharedSettings()
+    check_existing(settings)
     return open_log(settings)
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from common.settings import SharedSettings
+from embedded.cli.events import check_existing
 from embedded.cli.options import AsJson
 from embedded.cli.output import show_rows
 from embedded.system import Overrides, compose
@@ -9,6 +11,7 @@ from embedded.system import Overrides, compose
 
 def lag(as_json: AsJson = False) -> None:
     """Print for each group and topic how many records it has not handled yet."""
+    check_existing(SharedSettings())
     rows = asyncio.run(_lag())
     show_rows("Lag", ("group", "topic", "records"), rows, as_json=as_json)
 
