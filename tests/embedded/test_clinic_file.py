@@ -19,6 +19,12 @@ def test_another_file_is_refused_in_a_sentence(text):
         read_clinics(text)
 
 
+def test_what_is_not_yaml_is_told_with_its_line_and_nothing_of_it():
+    with pytest.raises(Invalid) as told:
+        read_clinics("clinics:\n  - id: zz\n  zzname: y\n")
+    assert str(told.value) == "the file is not YAML: see line 3"
+
+
 def test_the_examples_of_the_guide_are_clinic_files():
     folder = Path(__file__).parents[2]
     files = [folder / "docs/guide/clinics.example.yaml", folder / "deploy/embedded/embedded/demo"]

@@ -43,7 +43,8 @@ def test_a_message_is_read_field_by_field_masked_unless_there_is_a_reason(runnin
     masked = running.run("messages", "read", message["id"])
     assert (masked.exit_code, "ZZTEST" in masked.stdout) == (0, False)
     assert "Patient name" in masked.stdout
-    assert running.run("messages", "read", message["id"], "--reveal").exit_code == 1
+    unsaid = running.run("messages", "read", message["id"], "--reveal")
+    assert (unsaid.exit_code, "--reason" in unsaid.stderr) == (2, True)
     shown = running.run("messages", "read", message["id"], "--reveal", *WHY)
     assert "ZZTEST" in shown.stdout
     assert running.told("messages", "read", message["id"])["revealed"] is False

@@ -14,7 +14,7 @@ def read_clinics(text: str) -> list[Clinic]:
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise Invalid("the file is not YAML") from error
+        raise Invalid(f"the file is not YAML{_place(error)}") from error
     clinics = content.get("clinics") if isinstance(content, dict) else None
     if not isinstance(clinics, list) or not all(isinstance(c, dict) and "id" in c for c in clinics):
         raise Invalid("the file needs a list `clinics:`, each with an `id`")
@@ -24,6 +24,12 @@ def read_clinics(text: str) -> list[Clinic]:
 def body_of(clinic: Clinic) -> Clinic:
     """Return what is put under `/v1/clinics/{id}`."""
     return {key: value for key, value in clinic.items() if key != "id"}
+
+
+def _place(error: yaml.YAMLError) -> str:
+    """Say where reading stopped, and nothing of what stands there."""
+    mark = getattr(error, "problem_mark", None)
+    return f": see line {mark.line + 1}" if mark else ""
 
 
 def _plain(value: Any) -> Any:

@@ -81,6 +81,8 @@ def read(
     as_json: AsJson = False,
 ) -> None:
     """Show a message as tables: names of fields, meanings of codes. The look is noted."""
+    if reveal and not reason:
+        raise fail("--reveal shows patient data: say why with --reason", code=2)
     sheet = Api("emr-bridge", url).call(
         "GET",
         f"/v1/messages/{message}/segments",
