@@ -95,7 +95,7 @@ def test_what_stands_in_a_file_is_never_shown(secret):
             {"SEALING_KEYS_FILE": "/nowhere/at/all"},
             "SEALING_KEYS_FILE: /nowhere/at/all cannot be read",
         ),
-        ({"INTAKE_PORT": "zzsecret"}, "settings that cannot be used: PORT"),
+        ({"INTAKE_PORT": "zzsecret"}, "settings that cannot be used: INTAKE_PORT"),
     ],
 )
 def test_a_service_says_in_a_sentence_why_it_does_not_start(tmp_path, environment, sentence):

@@ -107,7 +107,9 @@ def main(name: str, kind: type[Own], build: Callable[[Own, Runtime], Service]) -
     except Misconfigured as error:
         sys.exit(f"{name}: {error}")
     except ValidationError as error:  # its own words would show what was set
-        wrong = ", ".join(".".join(map(str, fault["loc"])).upper() for fault in error.errors())
+        prefix = str(kind.model_config["env_prefix"]) if error.title == kind.__name__ else ""
+        names = (".".join(map(str, fault["loc"])).upper() for fault in error.errors())
+        wrong = ", ".join(f"{prefix}{name}" for name in names)
         sys.exit(f"{name}: settings that cannot be used: {wrong}")
 
 
