@@ -38,6 +38,8 @@ PLAIN: dict[str, str] = {
 }
 """Our words for the errors of pydantic that show a part of the input."""
 
+NO_OBJECT = "must be a JSON object, sent with Content-Type: application/json"
+
 FIXED = frozenset(get_args(ErrorType)) - {"value_error", "assertion_error", "get_attribute_error"}
 """The errors of pydantic whose words speak of the rule alone; validators choose the others' words."""
 
@@ -159,6 +161,8 @@ def _field(error: dict[str, Any]) -> FieldProblem:
     place = list(error["loc"])
     if _is_not_json(error):
         return FieldProblem(pointer="", detail="the body is not valid JSON")
+    if place == [BODY] and error["type"] == "model_attributes_type":
+        return FieldProblem(pointer="", detail=NO_OBJECT)
     if place and place[0] == BODY:
         return FieldProblem(pointer=pointer(place[1:]), detail=_words(error))
     return FieldProblem(parameter=".".join(str(part) for part in place[1:]), detail=_words(error))

@@ -124,6 +124,7 @@ async def test_a_stale_etag_is_refused_and_changes_nothing(do, told):
     foreign = await do("accept", **{"If-Match": '"abc"'})
     assert (stale.status_code, foreign.status_code) == (412, 412)
     assert stale.json()["code"] == "stale"
+    assert stale.headers["ETag"] in stale.json()["detail"]
     fresh = await do("accept", **{"If-Match": '"1"'})
     late = await do("hold", **{"If-Match": '"1"'})
     anyway = await do("hold", **{"If-Match": "*"})

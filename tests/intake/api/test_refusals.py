@@ -62,6 +62,14 @@ async def test_what_is_no_json_is_refused(http, lakeside, body):
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+async def test_a_body_without_its_content_type_is_refused_by_that_name(http, lakeside):
+    form = {"Content-Type": "application/x-www-form-urlencoded"}  # what curl says by itself
+    answer = await http.post("/v1/referrals", content=b'{"clinic_id":"lakeside"}', headers=form)
+    (fault,) = answer.json()["errors"]
+    assert (answer.status_code, fault["pointer"]) == (422, "")
+    assert "Content-Type: application/json" in fault["detail"]
+
+
 async def test_what_is_no_form_is_refused(http, submitted):
     url, kind = submitted["links"]["documents"], "multipart/form-data; boundary=x"
     answer = await http.post(url, content=b"nothing", headers={"Content-Type": kind})

@@ -64,8 +64,8 @@ async def fetch(tx: Transaction, desk: Desk, target: Target) -> Kept:
     """Return the referral for changing; Stale when the caller saw another version."""
     kept = await referrals.get(tx, desk.sealer, target.referral_id, for_update=True)
     if target.versions is not None and kept.referral.version not in target.versions:
-        current = kept.referral.version
-        raise Stale(f"the referral is at version {current} by now", etag=f'"{current}"')
+        etag = f'"{kept.referral.version}"'
+        raise Stale(f"the ETag of the referral is {etag} by now", etag=etag)
     return kept
 
 

@@ -35,4 +35,5 @@ def _compare(before: Clinic | None, versions: Versions) -> None:
     if before is None:
         raise Stale("there is no clinic with this id")
     if before.version not in versions:
-        raise Stale(f"the clinic is at version {before.version} by now", etag=f'"{before.version}"')
+        etag = f'"{before.version}"'
+        raise Stale(f"the ETag of the clinic is {etag} by now", etag=etag)
