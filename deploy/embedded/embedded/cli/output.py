@@ -45,7 +45,7 @@ def show_rows(title: str, columns: Sequence[str], rows: Sequence[Row], *, as_jso
         return
     table = Table(title=f"{title} ({len(rows)})", title_justify="left")
     for column in columns:
-        is_whole = column == "id" and out.width >= ROOM_FOR_WHOLE_IDS
+        is_whole = column in {"id", "control_id"} and out.width >= ROOM_FOR_WHOLE_IDS
         table.add_column(column.replace("_", " "), overflow="fold", no_wrap=is_whole)
     for row in rows:
         table.add_row(*(plain(row.get(column)) for column in columns))
