@@ -19,7 +19,7 @@ demo: setup ## Set up, then watch referrals come in and clinics be told (about t
 	@$(BIN)/referral-loop demo
 
 run: setup ## Run all services in one process until Ctrl-C (DATA=var/demo: on the demo's data)
-	@DATA_DIR=$(or $(DATA),var) $(BIN)/referral-loop serve
+	@exec env DATA_DIR=$(or $(DATA),var) $(BIN)/referral-loop serve
 
 ##@ Develop
 setup: $(VENV)/.ready ## Make .venv with the exact versions of constraints.txt
