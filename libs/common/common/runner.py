@@ -5,7 +5,6 @@ One service alone (production) or several under one roof (embedded): the same co
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import socket
@@ -25,7 +24,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
-from common import gauges, logs, migrations, relay, retention, supervision
+from common import garbage, gauges, logs, migrations, relay, retention, supervision
 from common.auth import BearerToken, check_exposure
 from common.clock import Clock, accelerated
 from common.consumer import Consumer
@@ -49,10 +48,6 @@ log = structlog.get_logger()
 
 SWITCH_SECONDS = 0.0005
 """How long a thread that computes keeps the loop from going on, where 5 ms is Python's default."""
-
-YOUNG = 5000
-"""How many objects are looked through for cycles at a time: with Python's 700 a batch was, while it was
-in use, and that took a fifteenth of the time under load."""
 
 DRAIN_SECONDS = 10.0
 """How long each part of a stop may take: loops to end, open requests to be answered."""
@@ -130,9 +125,7 @@ def until_stopped(running: Coroutine[Any, Any, None]) -> None:
     """
     os.umask(0o077)
     sys.setswitchinterval(SWITCH_SECONDS)
-    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
-    gc.collect()
-    gc.freeze()  # what was loaded stays: to look through it took a sixth of the time under load
+    garbage.look_through_less()
 
     async def bounded() -> None:
         await running

@@ -17,7 +17,7 @@ from multiprocessing.process import BaseProcess
 
 import structlog
 
-from common import logs, tracing
+from common import garbage, logs, tracing
 from common.settings import SharedSettings
 from emr_bridge.formats.hl7v2.interpret.reading import Doubtful
 from emr_bridge.handlers import interpret, marks
@@ -174,6 +174,7 @@ def _begin() -> None:
     shared = SharedSettings()
     logs.configure(level=shared.log_level, form=shared.log_format)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    garbage.look_through_less()
 
 
 def _end_with_parent() -> None:
