@@ -53,10 +53,11 @@ class Value:
         """The text of each component, of its first subcomponent; empty where it is empty or null."""
         if self._texts is None:
             raw, marks = self.raw, self.separators
-            if marks.escape in raw or marks.subcomponent in raw or NULL in raw:
-                self._texts = [self._part(one, 1) for one in self.components]
-            else:
-                self._texts = list(map(str.strip, raw.split(marks.component, MOST_PARTS)))
+            parts = raw.split(marks.component, MOST_PARTS)
+            if marks.subcomponent and marks.subcomponent in raw:
+                parts = [one.partition(marks.subcomponent)[0] for one in parts]
+            is_plain = marks.escape not in raw and NULL not in raw
+            self._texts = list(map(str.strip if is_plain else self._plain, parts))
         return self._texts
 
     def component(self, number: int, subcomponent: int = 1) -> str | None:

@@ -67,6 +67,8 @@ class Separators:
 
     def _meaning(self, found: re.Match[str], charset: str) -> str:
         code = found.group(1)
+        if code.startswith("."):
+            return _formatting(code[1:], found.group(0))
         known = {
             "F": self.field,
             "S": self.component,
@@ -79,8 +81,6 @@ class Separators:
         }
         if code in known or CHARSET_SHIFT.fullmatch(code):
             return known.get(code, "")
-        if code.startswith("."):
-            return _formatting(code[1:], found.group(0))
         if hexadecimal := HEX.fullmatch(code):
             return bytes.fromhex(hexadecimal.group(1)).decode(charset, errors="replace")
         return found.group(0)
