@@ -4,6 +4,8 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common.events.people import Contact
 from common.events.submission import (
@@ -376,3 +378,16 @@ def test_a_cancelled_referral_says_so_by_its_status_too():
 def test_an_order_that_is_not_simply_made_is_a_cancellation_or_for_a_person(controls, meant):
     segments = ["PID|1||7", *(f"ORC|{control}|P-1" for control in controls)]
     assert interpret(message(*segments)) == meant
+
+
+@pytest.mark.parametrize("key", coverage.NOTED)
+@given(data=st.data())
+def test_a_note_with_a_number_has_in_it_what_is_looked_for_first(key, data):
+    note = data.draw(st.from_regex(coverage.NOTED[key]))
+    assert coverage.HINTS[key].search(note)
+
+
+@pytest.mark.parametrize("between", ["-", "-" * 500])
+def test_an_observation_is_known_by_its_name_however_it_is_spaced(between):
+    observed = message(f"OBX|1|ST|RX{between}DRUG^what is asked for||apremilast")
+    assert medication.read(None, observed).text == "apremilast"

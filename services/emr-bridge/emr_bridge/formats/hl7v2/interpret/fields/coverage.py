@@ -31,6 +31,14 @@ NOTED = {
 }
 """How they stand in notes."""
 
+HINTS = {
+    "bin": re.compile(r"\d{6}"),
+    "pcn": re.compile("[Pp][Cc][Nn]"),
+    "group": re.compile("[Gg][Rr]"),
+    "member_id": re.compile("[Mm][Ee][Mm]"),
+}
+"""What a note with one of them has in it: looked for first, as it is looked for ten times as fast."""
+
 MOST_NOTES, LONGEST_NOTE = 200, 20_000
 """How many notes, and how much of each, are searched for numbers."""
 
@@ -142,6 +150,6 @@ def _said_elsewhere(message: Message) -> dict[str, tuple[str, Value]]:
     for value in islice(_texts(message), MOST_NOTES):
         note = (value.text() or "")[:LONGEST_NOTE]
         for key, pattern in NOTED.items():
-            if noted := pattern.search(note):
+            if HINTS[key].search(note) and (noted := pattern.search(note)):
                 found.setdefault(key, (noted[1], value))
     return found

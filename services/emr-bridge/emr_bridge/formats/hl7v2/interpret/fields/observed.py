@@ -2,9 +2,13 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from emr_bridge.formats.hl7v2.interpret.fields.values import coded_text
 from emr_bridge.formats.hl7v2.message import NO_SEGMENT, Message, Segment
+
+REMEMBERED, LONGEST_NAME = 1024, 200
+"""Observations whose names are kept, and the most letters of one: a sender's next message observes the same."""
 
 NEITHER = re.compile(r"[\W_]+")
 """What is neither letter nor digit."""
@@ -46,10 +50,17 @@ def is_about(observation: Segment, subject: Iterable[str]) -> bool:
     return not names_of(observation).isdisjoint(subject)
 
 
-def names_of(observation: Segment) -> set[str]:
+def names_of(observation: Segment) -> frozenset[str]:
     """Return what OBX-3 calls the observation: its code and its words, as `plain` text."""
-    named = observation.value(3)
-    return set(map(plain, named.texts[:2]))
+    code, words = observation.value(3).several(1, 2)
+    if len(code) + len(words) > LONGEST_NAME:
+        return frozenset((plain(code), plain(words)))
+    return _names(code, words)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _names(code: str, words: str) -> frozenset[str]:
+    return frozenset((plain(code), plain(words)))
 
 
 def name_of_observation(observation: Segment) -> str:
