@@ -226,7 +226,22 @@ async def test_send_leaves_with_what_came_of_it(file):
         assert (await run("send", file, "--to", f"127.0.0.1:{listener.port}")).exit_code == 1
     nobody = await run("send", file, "--to", to)
     assert (nobody.exit_code, "cannot connect" in nobody.output) == (1, True)
-    assert (await run("send", file, "--to", "nowhere")).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("send", "FILE", "--to", "127.0.0.1"),
+        ("send", "FILE", "--to", "127.0.0.1:70000"),
+        ("send", "FILE", "--to", "127.0.0.1:2575", "--set", "MSH-10"),
+        ("listen", "0", "--ack", "ZZ"),
+    ],
+    ids=" ".join,
+)
+async def test_words_that_cannot_be_meant_are_wrong_usage_and_nothing_is_sent(file, words):
+    told = await run(*(file if word == "FILE" else word for word in words))
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert next(word for word in words[::-1] if word.startswith("--")) in told.stderr
 
 
 async def test_listen_writes_what_came_and_ends_after_enough(tmp_path, unused_port):

@@ -15,7 +15,16 @@ from common.verdicts import code_of
 from embedded.cli.client import actor_or_me
 from embedded.cli.events import withheld
 from embedded.cli.options import Actor, AsJson, Named, Yes
-from embedded.cli.output import FAILED, NOTHING_TO_DO, PARTIAL, err, fail, show_one, show_rows
+from embedded.cli.output import (
+    FAILED,
+    NOTHING_TO_DO,
+    PARTIAL,
+    WRONG_USAGE,
+    err,
+    fail,
+    show_one,
+    show_rows,
+)
 from embedded.system import Overrides, compose, of_name
 
 app = typer.Typer(
@@ -86,7 +95,7 @@ def replay(  # noqa: PLR0913 - one parameter per option
     """Handle dead letters again, in the service that set them aside. A dry run without --yes."""
     chosen = Chosen(frozenset(letter_ids or ()), service, topic, code)
     if chosen == Chosen():
-        raise fail("name ids, or choose by --service, --topic or --code", code=2)
+        raise fail("name ids, or choose by --service, --topic or --code", code=WRONG_USAGE)
     rows = asyncio.run(_list(chosen))
     if not rows:
         raise fail("no such dead letter waits", code=NOTHING_TO_DO)

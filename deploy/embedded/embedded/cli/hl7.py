@@ -13,7 +13,7 @@ import typer
 from common.errors import Invalid
 from common.ids import new_id
 from embedded.cli.options import AsJson
-from embedded.cli.output import FAILED, PARTIAL, err, fail, out, show_json
+from embedded.cli.output import FAILED, PARTIAL, WRONG_USAGE, err, fail, out, show_json
 from embedded.hl7 import files, printing, receiving, sending, tls
 from embedded.hl7.receiving import Behaviour, Listener
 from embedded.hl7.sending import Letter, Outcome, Pace, Target
@@ -74,14 +74,14 @@ def send(  # noqa: PLR0913 - one parameter per option
 
     Leaves with 0 when all were accepted (AA, CA), 4 when some were not, 1 when none was.
     """
-    wanted = [files.change_of(text) for text in changes or []]
+    where, wanted = _address(to), _changes(changes or [])
     letters = [
         Letter(str(path), files.changed(raw, wanted, control_id=_new_id(), now=datetime.now(UTC)))
         for _ in range(count)
         for path, raw in files.messages_in(paths)
     ]
     context = tls.client(ca, cert, key, verify=not insecure) if with_tls else None
-    target = Target(*_address(to), context)
+    target = Target(*where, context)
     outcomes = _send(letters, target, Pace(pipeline, rate, answer_seconds=timeout), quiet=as_json)
     if as_json:
         show_json([printing.told(outcome, with_answer=show_answers) for outcome in outcomes])
@@ -115,7 +115,7 @@ def listen(  # noqa: PLR0913 - one parameter per option
     With --json an object per line. Without --reveal only what says nothing of a person is shown; --out writes the whole message.
     """
     if ack not in receiving.ANSWERS:
-        raise Invalid(f"--ack is one of {', '.join(receiving.ANSWERS)}")
+        raise fail(f"--ack is one of {', '.join(receiving.ANSWERS)}", code=WRONG_USAGE)
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
     numbers = count_from(1)
@@ -215,8 +215,15 @@ def _leave(outcomes: list[Outcome], sent: int, *, quiet: bool) -> None:
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise Invalid("--to is HOST:PORT, such as 127.0.0.1:2575")
+        raise fail("--to is HOST:PORT, such as 127.0.0.1:2575", code=WRONG_USAGE)
     return host.strip("[]"), int(port)
+
+
+def _changes(texts: list[str]) -> list[files.Change]:
+    try:
+        return [files.change_of(text) for text in texts]
+    except Invalid as error:
+        raise fail(f"--set: {error}", code=WRONG_USAGE) from error
 
 
 def _new_id() -> str:

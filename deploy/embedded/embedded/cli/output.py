@@ -20,6 +20,7 @@ out = Console()
 err = Console(stderr=True)
 
 FAILED = 1
+WRONG_USAGE = 2
 NOTHING_TO_DO = 3
 PARTIAL = 4
 

@@ -9,7 +9,7 @@ import typer
 from common import logs, migrations, runner
 from common.settings import SharedSettings
 from embedded.cli.options import AsJson, Named
-from embedded.cli.output import fail, out, show_json, show_rows
+from embedded.cli.output import WRONG_USAGE, fail, out, show_json, show_rows
 from embedded.system import ALONE, Overrides, compose, of_name
 
 
@@ -33,7 +33,7 @@ def serve(service: Named = None, as_json: AsJson = False) -> None:
 def _serve_alone(name: str) -> None:
     """Run one service as its own image does; logs and address by its own settings."""
     if name not in ALONE:
-        raise fail(f"there is no service {name}: {', '.join(ALONE)}", code=2)
+        raise fail(f"there is no service {name}: {', '.join(ALONE)}", code=WRONG_USAGE)
     alone = ALONE[name]
     runner.main(name, alone.settings, alone.build)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from embedded.cli.options import AsJson
-from embedded.cli.output import PARTIAL, err, fail, show_rows
+from embedded.cli.output import PARTIAL, WRONG_USAGE, err, fail, show_rows
 from emr_bridge.settings import Settings as EmrBridge
 from simulators import fax_gateway, webhook_receiver
 from simulators.emr import EmrClient, EmrServer, NoAnswerError
@@ -92,7 +92,9 @@ def send(
     """Send synthetic messages over one link; exit 4 when one is not answered AA."""
     application, bar, facility = sending.partition("|")
     if kind not in BUILDERS or not bar:
-        raise fail(f"--kind is one of {', '.join(BUILDERS)}; --sending is MSH-3|MSH-4", code=2)
+        raise fail(
+            f"--kind is one of {', '.join(BUILDERS)}; --sending is MSH-3|MSH-4", code=WRONG_USAGE
+        )
     numbers = range(first, first + count)
     port = port or EmrBridge().mllp_port
     try:
