@@ -68,3 +68,13 @@ def test_a_service_that_does_not_answer_is_a_sentence_and_leaves_no_file(group, 
     asked = RUN.invoke(app, [group, "raw", "0" * 32, "--to", str(file), *WHY, *nobody])
     assert (asked.exit_code, file.exists()) == (1, False)
     assert "does not answer" in asked.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("messages", "show"), ("messages", "read"), ("outbound", "show")]
+)
+def test_a_control_id_in_place_of_an_id_is_told_how_the_id_is_found(words):
+    asked = RUN.invoke(app, [*words, "ZZ-READ-1"], env={"COLUMNS": "300"})
+    assert asked.exit_code == 2
+    assert "a message's own id" in asked.stderr
+    assert "messages list --control-id" in asked.stderr

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 
 from embedded.cli.client import Api, actor_or_me, patient_data_token
-from embedded.cli.options import Actor, AsJson, BridgeUrl, Clinic, Limit, Referral
-from embedded.cli.output import fail, show_json, show_one, show_rows, write_message
+from embedded.cli.options import Actor, AsJson, BridgeUrl, Clinic, Limit, MessageId, Referral
+from embedded.cli.output import WRONG_USAGE, fail, show_json, show_one, show_rows, write_message
 from embedded.hl7 import printing
 from emr_bridge.formats.hl7v2.naming import Cell, Line
 
@@ -16,7 +15,6 @@ app = typer.Typer(
     help="Messages that EMRs sent or are sent: list, show, read, raw.", no_args_is_help=True
 )
 
-MessageId = Annotated[UUID, typer.Argument(help="The message's id.")]
 COLUMNS = ("id", "at", "direction", "link_id", "control_id", "message_type", "state", "reason")
 
 
@@ -57,7 +55,7 @@ def list_all(  # noqa: PLR0913 - one parameter per option
         rows = api.listed("/v1/messages", where, limit=limit)
     else:
         if placer is not None:
-            raise fail("--placer and --patient cannot be asked for together", code=2)
+            raise fail("--placer and --patient cannot be asked for together", code=WRONG_USAGE)
         rows = _of_patient(api, patient, where | {"message_type": kind}, limit, actor_or_me(by))
     show_rows("Messages", COLUMNS, rows, as_json=as_json)
 
@@ -82,7 +80,7 @@ def read(
 ) -> None:
     """Show a message as tables: names of fields, meanings of codes. The look is noted."""
     if reveal and not reason:
-        raise fail("--reveal shows patient data: say why with --reason", code=2)
+        raise fail("--reveal shows patient data: say why with --reason", code=WRONG_USAGE)
     sheet = Api("emr-bridge", url).call(
         "GET",
         f"/v1/messages/{message}/segments",

@@ -1,6 +1,7 @@
 """Options that many commands have."""
 
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -15,6 +16,23 @@ Yes = Annotated[
 Clinic = Annotated[str | None, typer.Option("--clinic", help="Only this clinic's.")]
 Referral = Annotated[str | None, typer.Option("--referral", help="Only this referral's.")]
 Named = Annotated[str | None, typer.Option("--service", help="Only this service.")]
+
+
+NO_MESSAGE_ID = (
+    "this takes a message's own id (a UUID, the column `id`). "
+    "To find it by its control id (MSH-10): referral-loop messages list --control-id CONTROL_ID"
+)
+
+
+def _message_id(text: str) -> UUID:
+    """Read a message's id; whoever gives its control id, which people know, is told how to find it."""
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise typer.BadParameter(NO_MESSAGE_ID) from error
+
+
+MessageId = Annotated[UUID, typer.Argument(parser=_message_id, help="The message's id.")]
 
 
 def _url(variable: str, service: str) -> typer.models.OptionInfo:

@@ -7,7 +7,7 @@ from uuid import UUID
 import typer
 
 from embedded.cli.client import Api, actor_or_me, patient_data_token
-from embedded.cli.options import Actor, AsJson, BridgeUrl, Clinic, Limit, Referral
+from embedded.cli.options import Actor, AsJson, BridgeUrl, Clinic, Limit, MessageId, Referral
 from embedded.cli.output import show_one, show_rows, write_message
 
 app = typer.Typer(
@@ -15,7 +15,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-MessageId = Annotated[UUID, typer.Argument(help="The message's id.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept, sealed, in the audit.")]
 COLUMNS = (
     "id",
