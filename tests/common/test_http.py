@@ -5,7 +5,7 @@ from datetime import date
 from typing import Annotated, Literal
 
 import pytest
-from fastapi import Body, FastAPI, Request
+from fastapi import APIRouter, Body, FastAPI, Request
 from pydantic import BaseModel, Field, field_validator
 from sqlalchemy import insert, text
 from starlette.applications import Starlette
@@ -87,6 +87,7 @@ async def test_a_path_that_is_not_there_is_a_problem(api, client):
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["instance"] == "/nothing"
+    assert answer.json()["code"] == "not_found"
 
 
 async def test_a_method_that_is_not_there_is_a_problem_and_names_the_others(people, client):
@@ -95,6 +96,7 @@ async def test_a_method_that_is_not_there_is_a_problem_and_names_the_others(peop
     assert answer.status_code == 405
     assert answer.headers["allow"] == "POST"
     assert answer.json()["title"] == "Method Not Allowed"
+    assert answer.json()["code"] == "method_not_allowed"
 
 
 @pytest.mark.parametrize(
@@ -158,6 +160,26 @@ async def test_a_parameter_that_is_wrong_is_named(api, client):
         answer = await http.get("/count", params={"limit": CANARY})
     assert answer.json()["errors"][0]["parameter"] == "limit"
     assert CANARY not in answer.text
+
+
+async def test_a_parameter_that_nobody_knows_is_named_and_not_passed_over(api, client):
+    """INVARIANT: a filter that is misspelt is never answered with everybody's rows."""
+    counts = APIRouter(prefix="/counts")
+
+    @counts.get("/{name}")
+    async def count(name: str, limit: int = 3) -> str:
+        return f"{name} {limit}"
+
+    api.include_router(counts)
+    async with client(api) as http:
+        well = await http.get("/counts/some", params={"limit": 2})
+        answer = await http.get("/counts/some", params={"limit": 2, "limits": CANARY})
+        probed = await http.get("/livez", params={"from": "a probe"})
+    assert well.json() == "some 2"
+    assert answer.status_code == 422
+    assert [one["parameter"] for one in answer.json()["errors"]] == ["limits"]
+    assert CANARY not in answer.text
+    assert probed.status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Inspector, MetaData, inspect
+from sqlalchemy import Connection, Inspector, MetaData, inspect, text
 from tests.migrations.conftest import MakeUrl
 from tests.migrations.frozen import EVERYTHING, Frozen
 
@@ -18,6 +18,7 @@ import intake.store.tables
 import notifications.store.tables
 from common import migrations
 from common.database import Database
+from common.migrations import NotMigrated
 
 METADATA: dict[str, MetaData] = {
     "intake": intake.store.tables.metadata,
@@ -83,6 +84,22 @@ def names(connection: Connection) -> dict[str, Any]:
         for table in found.get_table_names()
         if table != "alembic_version"
     }
+
+
+@each_service
+async def test_a_service_is_not_ready_on_a_database_that_is_older_than_it(db, service):
+    """INVARIANT: nobody is sent to a service that cannot keep anything; one newer is well, to go back."""
+    asked = migrations.Revision(db, service, history(service))
+    with pytest.raises(NotMigrated, match=f"none.*migrate --service {service}"):
+        await asked.check()
+    await migrations.upgrade(db, history(service), revision="0001")
+    with pytest.raises(NotMigrated, match="0001"):
+        await asked.check()
+    await migrations.upgrade(db, history(service))
+    await asked.check()
+    async with db.begin() as tx:
+        await tx.execute(text("UPDATE alembic_version SET version_num = 'of the next release'"))
+    await migrations.Revision(db, service, history(service)).check()
 
 
 @each_service

@@ -13,8 +13,8 @@ from emr_bridge.formats.hl7v2.interpret.fields import (
     diagnosis,
     directions,
     documents,
-    medication,
     numbers,
+    orders,
     prescriber,
 )
 from simulators.emr.messages import BUILDERS, Envelope
@@ -67,7 +67,7 @@ def _places() -> Iterator[str]:
     yield "\n## Where it is looked for\n\nIn this order; the first that is there counts."
     yield "\n| what | fields |\n|---|---|"
     yield f"| the order's number | {_fields([place[:2] for place in numbers.PLACES])}, else MSH-10 |"
-    yield f"| the drug | {_fields(medication.PLACES)}, else an OBX about it |"
+    yield f"| the drug | {_fields(orders.PLACES)}, else an OBX about it |"
     yield f"| directions | {_fields(directions.DIRECTIONS)} |"
     yield f"| the diagnosis | DG1, else {_fields(diagnosis.INDICATIONS)} |"
     yield f"| the prescriber | PRD (RP, PP, CP), else {_fields(prescriber.PLACES)} |"

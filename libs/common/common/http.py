@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import fastapi_offline
-from fastapi import FastAPI, Response
+from fastapi import Depends, FastAPI, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from fastapi.telemetry import TelemetryConfig
@@ -64,6 +64,7 @@ def create_api(name: str, *, title: str, description: str, runtime: Runtime) -> 
         docs_url=None,
         redoc_url=None,
         telemetry=UNTOLD,
+        dependencies=[Depends(openapi.refuse_unknown_parameters)],
     )
     api.state.runtime = runtime
     api.state.running = set()

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 
 from alembic import command, context
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -12,7 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from common import failpoints
 from common.database import Database, Transaction
-from common.errors import ReferralLoopError
+from common.errors import Misconfigured, ReferralLoopError
 from common.postgresql import connect_args
 from common.sqlite_driver import PATIENCE_MILLISECONDS
 
@@ -21,6 +23,10 @@ TURN = int.from_bytes(b"migrate", "big")
 
 PATIENCE = "10s"
 """How long a change waits for a table. While it waits, everybody else waits behind it: rather fail."""
+
+
+class NotMigrated(Misconfigured):
+    """The database is older than this release; a newer one is well: an older release works on it."""
 
 
 class BrokenReferences(ReferralLoopError):
@@ -42,6 +48,37 @@ async def upgrade(
         if db.is_sqlite:
             await _check_references(tx)
         failpoints.reach("in_migration")
+
+
+class Revision:
+    """Whether a service's database has what this release needs; asked until it has, then believed."""
+
+    def __init__(self, db: Database, service: str, package: str) -> None:
+        """Ask nothing yet."""
+        self._db = db
+        self._service = service
+        self._package = package
+        self._is_well = False
+
+    async def check(self) -> None:
+        """Raise NotMigrated while `migrate` was not run, or not by this release."""
+        if self._is_well:
+            return
+        async with self._db.read() as tx:
+            found = await tx.run_sync(lambda c: MigrationContext.configure(c).get_current_heads())
+        known = [one.revision for one in _scripts(self._package).walk_revisions()]
+        if not found or set(found) & set(known[1:]):
+            raise NotMigrated(
+                f"the database is at revision {', '.join(found) or 'none'}, this release needs "
+                f"{known[0]}: run `referral-loop migrate --service {self._service}`"
+            )
+        self._is_well = True
+
+
+def _scripts(package: str) -> ScriptDirectory:
+    config = Config()
+    config.set_main_option("script_location", _location(package))
+    return ScriptDirectory.from_config(config)
 
 
 @asynccontextmanager
@@ -91,9 +128,13 @@ def _run(connection: Connection, package: str, revision: str) -> None:
 def configuration(package: str, connection: Connection) -> Config:
     """Return Alembic's configuration for a service's history on an open connection."""
     config = Config()
-    config.set_main_option("script_location", package.replace(".", ":", 1).replace(".", "/"))
+    config.set_main_option("script_location", _location(package))
     config.attributes["connection"] = connection
     return config
+
+
+def _location(package: str) -> str:
+    return package.replace(".", ":", 1).replace(".", "/")
 
 
 def run_env(metadata: MetaData) -> None:

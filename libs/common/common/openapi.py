@@ -1,9 +1,11 @@
-"""The OpenAPI document of an API as its callers need it: problems are problem+json, tokens are named."""
+"""The OpenAPI document of an API as its callers need it, and that nobody asks for what it does not name."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.requests import Request
 
 from common.problems import MEDIA_TYPE
 
@@ -30,6 +32,24 @@ def install(api: FastAPI) -> None:
         return api.openapi_schema or {}
 
     api.openapi = described  # type: ignore[method-assign]
+
+
+async def refuse_unknown_parameters(request: Request) -> None:
+    """Raise RequestValidationError where a GET asks by a parameter that the document does not name.
+
+    To pass over a filter that is misspelt would answer with what nobody asked for.
+    """
+    if request.method != "GET" or not request.query_params:
+        return
+    paths: dict[str, Any] = request.app.openapi()["paths"]
+    operation = paths.get(request.scope["route"].path, {}).get("get", {})
+    if "422" not in operation.get("responses", {}):
+        return
+    known = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        fault = {"type": "unknown_parameter", "msg": "there is no such parameter"}
+        raise RequestValidationError([fault | {"loc": ("query", name)} for name in unknown])
 
 
 def _describe(operation: dict[str, Any]) -> None:

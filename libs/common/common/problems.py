@@ -200,7 +200,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - as registered
     status = HTTPStatus(error.status_code)
     detail = error.detail if isinstance(error.detail, str) else None
-    problem = Problem(title=status.phrase, status=status, detail=detail or None)
+    code = status.name.lower()
+    problem = Problem(title=status.phrase, status=status, detail=detail or None, code=code)
     return answer(request, problem, dict(error.headers or {}))
 
 

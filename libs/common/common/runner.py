@@ -34,6 +34,7 @@ from common.eventlog.open import open_log
 from common.eventlog.port import EventLog
 from common.gauges import Gauges
 from common.keys import sealer_from
+from common.migrations import Revision
 from common.service import Runtime, Service
 from common.settings import ServiceSettings, SharedSettings
 from common.tracing_otlp import exporting
@@ -115,6 +116,8 @@ async def _migrate(service: Service) -> None:
 
 async def _serve_alone(service: Service, settings: ServiceSettings) -> None:
     embedded = service.runtime.db.is_sqlite
+    revision = Revision(service.runtime.db, service.name, service.migrations)
+    service.api.state.checks["schema"] = revision.check
     await run([service], service.api, host=settings.host, port=settings.port, migrate=embedded)
 
 
