@@ -121,8 +121,6 @@ def name_of(value: Value, *, first: int) -> str | None:
 
 def npi_of(value: Value) -> str | None:
     """Return the NPI in XCN or PLN: what is called so, else what has its form."""
-    if not value.raw:
-        return None
     first, second = value.component(1), value.component(2)
     names = {text.upper() for text in (*value.texts[1:14], *_systems(value)) if text}
     number = second if (first or "").upper() in NPI_NAMES else first
