@@ -167,14 +167,32 @@ def test_a_command_without_a_system_says_so_on_stderr_and_fails(words):
     assert told.stdout == ""
 
 
-@pytest.mark.parametrize(
-    "words", [("events", "tail"), ("events", "show", NOBODY), ("lag",)], ids=" ".join
-)
-def test_whoever_reads_a_log_that_is_not_there_does_not_make_it(tmp_path, words):
+LOOKS = [
+    (("events", "tail"), "events.db"),
+    (("events", "show", NOBODY), "events.db"),
+    (("lag",), "events.db"),
+    (("dead-letters", "list"), "intake.db"),
+    (("dead-letters", "list", "--service", "emr-bridge"), "emr-bridge.db"),
+    (("dead-letters", "show", NOBODY), "intake.db"),
+    (("dead-letters", "replay", NOBODY, "--reason", "test", "--yes"), "intake.db"),
+]
+
+
+@pytest.mark.parametrize(("words", "file"), LOOKS, ids=[" ".join(w) for w, _ in LOOKS])
+def test_whoever_looks_where_nothing_has_run_is_told_and_makes_no_file(tmp_path, words, file):
     told = RUN.invoke(app, list(words), env={"DATA_DIR": str(tmp_path)})
     assert told.exit_code == 3
-    assert str(tmp_path / "events.db") in told.stderr
+    assert str(tmp_path / file) in told.stderr
+    assert "DATA_DIR is another" in told.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_elsewhere_is_looked_for_where_its_setting_says(tmp_path):
+    elsewhere = tmp_path / "zz.db"
+    url = f"sqlite+aiosqlite:///{elsewhere}"
+    environment = {"DATA_DIR": str(tmp_path), "INTAKE_DATABASE_URL": url}
+    told = RUN.invoke(app, ["dead-letters", "list", "--service", "intake"], env=environment)
+    assert (told.exit_code, str(elsewhere) in told.stderr) == (3, True)
 
 
 WRONG = {"NOTIFICATIONS_BATCH": "zz-many", "INTAKE_PORT": "zz-door"}

@@ -20,6 +20,7 @@ from common.keys import sealer_from
 from common.settings import SharedSettings
 from common.tables import dead_letters
 from embedded.cli import app
+from embedded.system import ALONE
 
 GROUP = "notifications"
 
@@ -109,6 +110,8 @@ def test_nothing_that_fits_is_nothing_to_do(letters):
 
 def test_databases_that_were_never_migrated_are_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    for name in ALONE:
+        (tmp_path / f"{name}.db").touch()
     told = command("list")
     assert told.exit_code == 1
     assert "referral-loop migrate" in told.stderr

@@ -12,6 +12,7 @@ from sqlalchemy import RowMapping
 from common import deadletter
 from common.service import Service
 from common.verdicts import code_of
+from embedded.cli import existing
 from embedded.cli.client import actor_or_me
 from embedded.cli.events import withheld
 from embedded.cli.options import Actor, AsJson, Named, Yes
@@ -25,7 +26,7 @@ from embedded.cli.output import (
     show_one,
     show_rows,
 )
-from embedded.system import Overrides, compose, of_name
+from embedded.system import ALONE, of_name
 
 app = typer.Typer(
     help="Records that were set aside. Asks each service's database by its setting.",
@@ -112,7 +113,8 @@ def replay(  # noqa: PLR0913 - one parameter per option
 
 async def _list(chosen: Chosen, *, whole: bool = False) -> list[Told]:
     rows: list[Told] = []
-    async with compose(Overrides()).opened(migrate=False) as system:
+    wanted = {chosen.service} if chosen.service else set(ALONE)
+    async with existing.with_databases(wanted) as system:
         for service in of_name(system.services, chosen.service):
             async with service.runtime.db.read() as tx:
                 letters = await deadletter.waiting(tx)
@@ -148,7 +150,7 @@ def _event(letter: RowMapping) -> Any:
 async def _replay_all(rows: list[Told], *, by: str, reason: str) -> list[Told]:
     results: list[Told] = []
     failed_in_a_row = 0
-    async with compose(Overrides()).opened(migrate=False) as system:
+    async with existing.with_databases({row["service"] for row in rows}) as system:
         for row in rows:
             (service,) = of_name(system.services, row["service"])
             outcome = await _replay(service, UUID(row["id"]), by=by, reason=reason)

@@ -9,11 +9,9 @@ from uuid import UUID
 
 import typer
 
-from common.eventlog.open import open_log
-from common.eventlog.port import EventLog, Record
+from common.eventlog.port import Record
 from common.events.registry import TOPICS
-from common.settings import SharedSettings
-from embedded.checks.machine import file_of
+from embedded.cli import existing
 from embedded.cli.options import Referral
 from embedded.cli.output import NOTHING_TO_DO, fail, out, show_one
 
@@ -69,23 +67,8 @@ class Wanted:
         return self.referral is None or self.referral in named
 
 
-def check_existing(settings: SharedSettings) -> None:
-    """Leave with a sentence where the log's file is not: who only reads makes none, and no key."""
-    file = file_of(settings)
-    if file is not None and not file.exists():
-        told = f"there is no event log at {file}: nothing has run here, or DATA_DIR is another"
-        raise fail(told, code=NOTHING_TO_DO)
-
-
-def open_existing() -> EventLog:
-    """Return the log, for reading; it ends as `check_existing` does where there is none."""
-    settings = SharedSettings()
-    check_existing(settings)
-    return open_log(settings)
-
-
 async def _tail(wanted: Wanted, *, follow: bool, limit: int, as_json: bool) -> None:
-    log = open_existing()
+    log = existing.event_log()
     kept: deque[tuple[str, dict[str, Any]]] = deque(maxlen=limit or None)
     try:
         async for record in log.read(wanted.topics, follow=follow):
@@ -103,7 +86,7 @@ async def _tail(wanted: Wanted, *, follow: bool, limit: int, as_json: bool) -> N
 
 
 async def _find(event_id: str) -> dict[str, Any] | None:
-    log = open_existing()
+    log = existing.event_log()
     try:
         async for record in log.read(TOPICS, follow=False):
             if record.headers.get("ce_id") == event_id:

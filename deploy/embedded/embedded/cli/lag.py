@@ -2,23 +2,20 @@
 
 import asyncio
 
-from common.settings import SharedSettings
-from embedded.cli.events import check_existing
+from embedded.cli import existing
 from embedded.cli.options import AsJson
 from embedded.cli.output import show_rows
-from embedded.system import Overrides, compose
 
 
 def lag(as_json: AsJson = False) -> None:
     """Print for each group and topic how many records it has not handled yet."""
-    check_existing(SharedSettings())
     rows = asyncio.run(_lag())
     show_rows("Lag", ("group", "topic", "records"), rows, as_json=as_json)
 
 
 async def _lag() -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
-    async with compose(Overrides()).opened(migrate=False) as system:
+    async with existing.beside_its_log() as system:
         for service in system.services:
             behind = await service.runtime.log.lag(service.topics, group=service.name)
             rows += [
