@@ -12,6 +12,7 @@ from common.eventlog.open import open_log
 from common.keys import keys_from
 from common.settings import SharedSettings
 from embedded.checks.finding import Finding
+from embedded.places import databases, kept, key_file, log_file
 
 LEAST_FREE = 0.15
 PATIENCE_SECONDS = 5.0
@@ -19,6 +20,7 @@ PATIENCE_SECONDS = 5.0
 
 def look(shared: SharedSettings, *, mllp: tuple[str, Mapping[str, int]]) -> Iterator[Finding]:
     """Look at everything that needs no service; `mllp` is the host and its ports by what they speak."""
+    yield data_folder(shared)
     yield sealing_key(shared)
     yield disk(shared.data_dir)
     yield clock(shared)
@@ -28,13 +30,25 @@ def look(shared: SharedSettings, *, mllp: tuple[str, Mapping[str, int]]) -> Iter
         yield mllp_port(spoken, host, port)
 
 
+def data_folder(shared: SharedSettings) -> Finding:
+    """Find out whether a system has ever run on the files that the settings name."""
+    folder, wanted = shared.data_dir.absolute(), list(kept(shared))
+    if not wanted:
+        return _ok("DATA_DIR", f"{folder}: nothing is kept there by these settings")
+    if any(one.file.exists() for one in wanted):
+        return _ok("DATA_DIR", str(folder))
+    missing = ", ".join(one.what for one in wanted)
+    told = f"nothing has run in {folder}: none of these is there: {missing}"
+    todo = "set DATA_DIR to the folder that the system keeps its files in, or start it here"
+    return _off("DATA_DIR", told, todo)
+
+
 def sealing_key(shared: SharedSettings) -> Finding:
     """Find out whether the keys can be read, and by others too."""
-    file = shared.data_dir / "sealing.key"
-    is_shared_log = (shared.event_log_url or "").startswith("kafka:")
-    if shared.sealing_keys is None and not is_shared_log:
+    file = key_file(shared)
+    if file is not None:
         if not file.exists():
-            return _ok("sealing key", f"{file} is made at the first start")
+            return _no_key(shared, file)
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
             return _off("sealing key", f"{file} can be read by others", f"chmod 600 {file}")
     try:
@@ -45,8 +59,16 @@ def sealing_key(shared: SharedSettings) -> Finding:
     if keys.coming:
         told = f"a rotation is not finished: {', '.join(keys.coming)} only opens"
         return _off("sealing key", told, "once every replica has it, take its `:opens` away")
-    where = "SEALING_KEYS" if shared.sealing_keys else str(file)
+    where = "SEALING_KEYS" if file is None else str(file)
     return _ok("sealing key", f"from {where}; keep a copy apart from the backups")
+
+
+def _no_key(shared: SharedSettings, file: Path) -> Finding:
+    """Tell a first start from a loss: a new key would open nothing of what is there."""
+    if any(one.file.exists() for one in databases(shared)):
+        told = f"the databases are there, and {file} is not"
+        return _off("sealing key", told, "put its copy back before the next start")
+    return _ok("sealing key", f"{file} is made at the first start")
 
 
 def disk(folder: Path) -> Finding:
@@ -69,7 +91,7 @@ def clock(shared: SharedSettings) -> Finding:
 
 async def event_log(shared: SharedSettings) -> Finding:
     """Find out whether the event log answers."""
-    file = file_of(shared)
+    file = log_file(shared)
     if file is not None and not file.exists():
         return _ok("event log", f"{file} is made at the first start")
     kind = (shared.event_log_url or "sqlite").partition(":")[0]
@@ -86,15 +108,6 @@ async def event_log(shared: SharedSettings) -> Finding:
     finally:
         await log.close()
     return _ok("event log", f"{kind} answers")
-
-
-def file_of(settings: SharedSettings) -> Path | None:
-    """Return the file of the embedded log; None for a cluster."""
-    url = settings.event_log_url
-    if url is None:
-        return settings.data_dir / "events.db"
-    scheme, _, path = url.partition(":///")
-    return Path(path) if scheme.startswith("sqlite") else None
 
 
 def mllp_port(spoken: str, host: str, port: int) -> Finding:
