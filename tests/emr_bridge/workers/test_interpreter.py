@@ -34,6 +34,7 @@ from common.ids import new_id
 from common.verdicts import Heard
 from emr_bridge.domain.message import State
 from emr_bridge.formats.hl7v2.interpret.reading import Doubtful
+from emr_bridge.formats.hl7v2.marks import Mark
 from emr_bridge.handlers import follow, interpret, marks
 from emr_bridge.handlers.receive import receive
 from emr_bridge.store import gauges, readings
@@ -231,6 +232,12 @@ async def test_the_links_charset_is_used_where_the_message_names_none(runtime):
     assert event.unsealed(runtime.sealer, Submission).patient.given_names == ("\u0105nna",)
 
 
+async def test_a_number_is_found_as_the_links_charset_has_it(runtime):
+    raw = referral().replace(b"|77^", b"|77\xb1^")
+    ((_, found),) = marks.read_marks([waiting_message(runtime, raw, charset="iso8859-2")])
+    assert Mark("patient", "77\u0105") in found
+
+
 async def test_the_senders_numbers_are_kept_for_what_we_send_later(runtime):
     await with_link(runtime)
     await arrive(runtime, referral())
@@ -280,7 +287,7 @@ async def test_a_clinics_links_follow_its_configuration(runtime):
     assert found == [f"{CLINIC}/epic", None, f"{CLINIC}/epic", None]
 
 
-def waiting_message(runtime, raw):
+def waiting_message(runtime, raw, **of_link):
     return interpret.Waiting(
         id=new_id(),
         raw=raw,
@@ -289,7 +296,7 @@ def waiting_message(runtime, raw):
         message_type="REF^I12",
         state=State.RECEIVED,
         received_at=runtime.clock(),
-        link=link(),
+        link=link(**of_link),
     )
 
 

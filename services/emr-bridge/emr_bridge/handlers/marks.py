@@ -25,8 +25,10 @@ def read_marks(messages: Sequence[Waiting]) -> Marks:
 
 def _marks(message: Waiting) -> Sequence[Mark]:
     """Return the numbers of one message; where that fails it is found by its times, and stops no other."""
+    link = message.link
     try:
-        return marks_of(read(message.raw))
+        parsed = read(message.raw, default_charset=link.charset) if link else read(message.raw)
+        return marks_of(parsed)
     except Exception as error:
         log.warning("marks_not_read", message_id=str(message.id), exc_info=error)
         return ()
