@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,13 @@ def log_to_nobody() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def running(tmp_path_factory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("system")
+    with serving(folder) as system:
+        yield seeded(system, folder)
+
+
+@contextmanager
+def serving(folder: Path, **more: str) -> Iterator[Running]:
+    """Serve a system of its own in a folder, with `more` in its environment; it knows no clinic."""
     port, mllp_port = free_port(), free_port()
     environment = {
         "DATA_DIR": str(folder / "data"),
@@ -84,7 +92,7 @@ def running(tmp_path_factory) -> Iterator[Running]:
         "NOTIFICATIONS_CONSOLE": "true",
         "NOTIFICATIONS_TICK_SECONDS": "0.1",
         "COLUMNS": "200",
-    }
+    } | more
     url = f"http://127.0.0.1:{port}"
     with (folder / "printed.log").open("wb") as printed:
         process = subprocess.Popen(
@@ -96,7 +104,7 @@ def running(tmp_path_factory) -> Iterator[Running]:
         )
     try:
         until(lambda: answers(f"{url}/readyz"))
-        yield seeded(Running(environment, url, mllp_port), folder)
+        yield Running(environment, url, mllp_port)
     finally:
         process.terminate()
         process.wait(timeout=30)

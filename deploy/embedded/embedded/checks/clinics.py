@@ -1,24 +1,30 @@
 """The clinics: may they be told, by which channel, and do their links work."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from common.errors import Misconfigured
 from common.events.notification import ChannelName
+from embedded.checks.channels import (
+    Hindrance,
+    as_notified,
+    hindrances,
+    of_switched_off,
+    still_off,
+)
 from embedded.checks.finding import Finding
+from embedded.checks.tasks import Asked
 from embedded.cli.client import Api
 from intake.api.clinics import ClinicOut
 from notifications.app import configured, sinch_account
-from notifications.domain.clinic import Clinic
 from notifications.domain.routing import eligible
 from notifications.settings import Settings
 
 ALL = 10_000
-UNKNOWN_SECRET = "(set)"  # noqa: S105 - stands for a secret that the API does not tell
 
 
-def look(intake: Api, bridge: Api, settings: Settings) -> Iterator[Finding]:
-    """Look at every clinic and link."""
+def look(intake: Api, bridge: Api, settings: Settings, asked: Asked) -> Iterator[Finding]:
+    """Look at every clinic and link; `asked` is what notifications asks people to do."""
     try:
         channels = configured(settings, sinch_account(settings))
     except Misconfigured as error:
@@ -31,40 +37,39 @@ def look(intake: Api, bridge: Api, settings: Settings) -> Iterator[Finding]:
     if not clinics:
         yield Finding("clinics", "registered", "none", "referral-loop clinics import FILE")
     for clinic in clinics:
-        yield from _clinic(clinic, channels)
+        yield from _clinic(clinic, channels, asked)
     for link in bridge.get("/v1/links")["items"]:
         yield from _link(link)
 
 
-def _clinic(clinic: ClinicOut, channels: frozenset[ChannelName]) -> Iterator[Finding]:
+def _clinic(
+    clinic: ClinicOut, configured: frozenset[ChannelName], asked: Asked
+) -> Iterator[Finding]:
     place = f"clinic {clinic.id}"
     todo = "" if clinic.baa_signed_on else "sign it and set baa_signed_on: no update leaves before"
     yield Finding(place, "BAA", f"signed {clinic.baa_signed_on}" if not todo else "none", todo)
     for warning in clinic.warnings:
         todo = f"give it, or take {warning.channel} out of the clinic's channels"
         yield Finding(place, f"channel {warning.channel}", warning.lacks, todo)
-    usable = list(eligible(_as_notified(clinic), channels))
+    off = still_off(clinic, asked.off_at(clinic.id))
+    for gone in map(of_switched_off, off):
+        yield Finding(place, f"channel {gone.channel}", gone.why, gone.todo)
+    notified = as_notified(clinic, off)
+    usable = list(eligible(notified, configured))
     if usable:
         yield Finding(place, "channels", ", ".join(usable))
-        return
-    why = f"none of {', '.join(clinic.channels) or 'no channel'} can be used by the settings here"
-    todo = "verify a fax number, give a webhook its secret or a link its host, or set up the fax account"
-    yield Finding(place, "channels", why, todo)
+    else:
+        in_the_way = list(hindrances(notified, configured, off))
+        yield _no_channel(clinic.id, in_the_way, asked.untold(clinic.id))
 
 
-def _as_notified(clinic: ClinicOut) -> Clinic:
-    """Return the clinic as notifications sees it, as far as routing asks."""
-    hook = clinic.webhook
-    return Clinic(
-        id=clinic.id,
-        version=clinic.version,
-        name=clinic.name,
-        channels=clinic.channels,
-        fax_numbers=clinic.fax_numbers,
-        webhook_url=hook.url if hook else None,
-        webhook_secret=UNKNOWN_SECRET if hook and hook.secret_set else None,
-        hl7_links=clinic.hl7_links,
-    )
+def _no_channel(clinic_id: str, in_the_way: Sequence[Hindrance], untold: int) -> Finding:
+    why = "; ".join(f"{one.channel}: {one.why}" for one in in_the_way) or "it names none"
+    told = f"no channel is left ({why}): it is told of nothing; notices that wait: {untold}"
+    ways = [f"{one.channel}: {one.todo}" for one in in_the_way] or ["name one in its channels"]
+    if untold:
+        ways.append(f"meanwhile tell it yourself: referral-loop tasks list --clinic {clinic_id}")
+    return Finding(f"clinic {clinic_id}", "channels", told, "; ".join(ways))
 
 
 def _link(link: Mapping[str, Any]) -> Iterator[Finding]:

@@ -8,8 +8,9 @@ import typer
 import emr_bridge.settings
 import notifications.settings
 from common.settings import SharedSettings
-from embedded.checks import clinics, machine, services, settings
+from embedded.checks import clinics, machine, services, settings, tasks
 from embedded.checks.finding import Finding
+from embedded.checks.tasks import Asked
 from embedded.cli.client import Api
 from embedded.cli.options import AsJson
 from embedded.cli.output import PARTIAL, out, show_json, show_rows
@@ -51,6 +52,10 @@ def _look(url: str | None) -> Iterator[Finding]:
             yield finding
             if finding.check == "answers" and finding.is_off:
                 silent.add(name)
+    asked = Asked()
+    if "notifications" not in silent:
+        asked = tasks.ask(apis["notifications"])
+        yield tasks.look(asked)
     if not silent & {"intake", "emr-bridge"}:
         own = notifications.settings.Settings()
-        yield from clinics.look(apis["intake"], apis["emr-bridge"], own)
+        yield from clinics.look(apis["intake"], apis["emr-bridge"], own, asked)
