@@ -20,7 +20,7 @@ from common.events.clinic import Hl7Dialect, Hl7Link
 from common.events.emr import MessageReceived, ReferralSubmitted
 from common.events.submission import PaperPart, Submission
 from common.tables import outbox
-from emr_bridge.handlers import follow, interpret
+from emr_bridge.handlers import follow, interpret, record
 from emr_bridge.handlers.receive import receive
 from emr_bridge.store.tables import correlations
 from emr_bridge.workers.interpreter import interpret_next
@@ -143,7 +143,7 @@ async def test_a_sender_registered_while_its_message_is_read_is_not_given_to_a_p
     strange = [interpret.understand(message) for message in found]
     await with_link(runtime)
     async with runtime.db.begin() as tx:
-        await interpret.record(tx, strange, sealer=runtime.sealer, now=runtime.clock())
+        await record.record(tx, strange, sealer=runtime.sealer, now=runtime.clock())
     (event,) = await all_read(runtime)
     assert isinstance(event, ReferralSubmitted)
 
@@ -155,7 +155,7 @@ async def test_a_social_security_number_is_neither_submitted_nor_kept_to_be_echo
     (event,) = await all_read(runtime)
     submission = event.unsealed(runtime.sealer, Submission)
     (row,) = await rows_of(runtime, correlations)
-    context = interpret.correlation_context(row["message_id"])
+    context = record.correlation_context(row["message_id"])
     assert [one.value for one in submission.patient.identifiers] == ["77"]
     assert runtime.sealer.unseal_bytes(row["patient_ids"], context) == b"77^^^NORTH^MR"
 
@@ -207,7 +207,7 @@ async def test_what_came_in_the_name_of_a_guarded_link_before_it_was_stays_with_
     )
     async with runtime.db.begin() as tx:
         await follow.clinic_changed(tx, clinic_changed(runtime.clock(), guarded), runtime.clock())
-        await interpret.record(tx, while_read, sealer=runtime.sealer, now=runtime.clock())
+        await record.record(tx, while_read, sealer=runtime.sealer, now=runtime.clock())
     await arrive(runtime, referral("M-3", number="RF-3"))
     kinds = {row["control_id"]: row["state"] for row in await messages_of(runtime)}
     assert [type(event) for event in await all_read(runtime)][2:] == [ReferralSubmitted]

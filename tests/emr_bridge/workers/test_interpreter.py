@@ -35,7 +35,7 @@ from common.verdicts import Heard
 from emr_bridge.domain.message import State
 from emr_bridge.formats.hl7v2.interpret.reading import Doubtful
 from emr_bridge.formats.hl7v2.marks import Mark
-from emr_bridge.handlers import follow, interpret, marks
+from emr_bridge.handlers import follow, interpret, marks, record
 from emr_bridge.handlers.receive import receive
 from emr_bridge.store import gauges, readings
 from emr_bridge.store import messages as kept
@@ -166,7 +166,7 @@ async def test_a_reader_that_was_overtaken_records_nothing(runtime):
     await all_read(runtime)
     async with runtime.db.begin() as tx:
         late = interpret.understand(waiting)
-        await interpret.record(tx, [late], sealer=runtime.sealer, now=runtime.clock())
+        await record.record(tx, [late], sealer=runtime.sealer, now=runtime.clock())
     assert len(await facts(runtime)) == 1
     assert len(await events(runtime)) == 2
 
@@ -243,7 +243,7 @@ async def test_the_senders_numbers_are_kept_for_what_we_send_later(runtime):
     await arrive(runtime, referral())
     await all_read(runtime)
     (row,) = await rows_of(runtime, correlations)
-    context = interpret.correlation_context(row["message_id"])
+    context = record.correlation_context(row["message_id"])
     assert row["placer"] == "RF-1"
     assert runtime.sealer.unseal_bytes(row["patient_ids"], context) == b"77^^^NORTH^MR"
     provider = runtime.sealer.unseal_bytes(row["provider"], f"{context}:provider")

@@ -21,9 +21,9 @@ from emr_bridge.formats.hl7v2.builders import booking, build_report
 from emr_bridge.formats.hl7v2.header import read_header
 from emr_bridge.formats.hl7v2.source import Original, source_of
 from emr_bridge.handlers.attempt import Attempt
-from emr_bridge.handlers.interpret import correlation_context
 from emr_bridge.handlers.outcome import age, end
 from emr_bridge.handlers.receive import seal_context as received_context
+from emr_bridge.handlers.record import correlation_context
 from emr_bridge.store import links, messages, outbound, sources
 from emr_bridge.store.messages import Correlation
 

@@ -14,6 +14,7 @@ from emr_bridge.formats.hl7v2.interpret.reading import Doubtful
 from emr_bridge.handlers import interpret, marks, reply
 from emr_bridge.handlers.interpret import Understood
 from emr_bridge.handlers.marks import Marks
+from emr_bridge.handlers.record import record
 from emr_bridge.store import readings
 from emr_bridge.workers.reading import ALL, Reader, read_here
 
@@ -92,7 +93,7 @@ async def _written(runtime: Runtime, understood: Sequence[Understood], numbers: 
     try:
         async with runtime.db.begin(wakes=bool(asked)) as tx:
             found = marks.hashed(numbers, sealer=sealer)
-            await interpret.record(tx, understood, found, sealer=sealer, now=now)
+            await record(tx, understood, found, sealer=sealer, now=now)
             await reply.owe(tx, asked, sealer=sealer, now=now)
     except Exception as error:
         if is_outage(error) or is_momentary(error):
