@@ -1,6 +1,8 @@
 """What the doctor finds in the folder that it is pointed at, and of clinics that nothing reaches."""
 
 import json
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +13,7 @@ from threading import Thread
 import httpx2
 import pytest
 from pydantic import SecretStr
-from tests.embedded.conftest import RUN, Running, referral, serving, until
+from tests.embedded.conftest import RUN, Running, answers, referral, serving, until
 from tests.system.whole import free_port
 
 from common.sealing import new_key
@@ -204,3 +206,41 @@ def test_a_wrong_number_is_off_until_it_is_verified_on_a_later_day(verified, is_
     since = datetime(2026, 3, 2, 15, tzinfo=UTC)
     off = [SwitchedOff("zz", "fax", "+13125550123", since, uuid.UUID(int=1))]
     assert bool(still_off(one, off)) is is_off
+
+
+@contextmanager
+def fax_gateway(folder) -> Iterator[dict[str, str]]:
+    """Run the stand-in as a person would; yield the settings that it tells."""
+    words = ["simulate", "fax-gateway", "--port", str(free_port()), "--folder", "faxes", "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "embedded", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+    )
+    assert process.stdout is not None
+    try:
+        settings = json.loads(process.stdout.readline())
+        until(lambda: answers(f"{settings['NOTIFICATIONS_SINCH_BASE_URL']}/_sim/faxes"))
+        yield settings
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        process.stdout.close()
+
+
+def test_a_clinic_whose_only_number_proved_to_be_wrong_is_told_with_the_number(tmp_path):
+    numbers = [{"number": "+13125550049", "verified_on": "2026-01-01"}]
+    faxed = {"id": "zz-fax", "name": "ZZ", "channels": ["fax"], "fax_numbers": numbers}
+    quick = {"NOTIFICATIONS_FAX_POLL_SECONDS": "0.1"}
+    with fax_gateway(tmp_path) as settings, serving(tmp_path, **settings, **quick) as system:
+        imported(system, tmp_path, faxed | {"baa_signed_on": "2026-01-01"})
+        assert examined(system)["clinic zz-fax", "channels"]["told"] == "fax"
+        posted(system, "zz-fax")
+        until(lambda: "bad_number" in kinds(system, "zz-fax"))
+        found = examined(system)
+        assert "+13125550049 proved to be wrong" in found["clinic zz-fax", "channel fax"]["told"]
+        channels = found["clinic zz-fax", "channels"]
+        assert (channels["state"], "fax: switched off" in channels["told"]) == ("off", True)
+        (task,) = system.told("tasks", "list", "--clinic", "zz-fax", "--kind", "bad_number")
+        assert task["id"] in channels["todo"]
