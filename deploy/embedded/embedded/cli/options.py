@@ -32,7 +32,9 @@ def _message_id(text: str) -> UUID:
         raise typer.BadParameter(NO_MESSAGE_ID) from error
 
 
-MessageId = Annotated[UUID, typer.Argument(parser=_message_id, help="The message's id.")]
+MessageId = Annotated[
+    UUID, typer.Argument(parser=_message_id, metavar="MESSAGE", help="The message's id.")
+]
 
 
 def _url(variable: str, service: str) -> typer.models.OptionInfo:
