@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -129,6 +130,10 @@ def posted(system: Running, clinic_id):
     assert answer.status_code == 201
 
 
+def is_told(system, clinic_id, kind):
+    return kind in kinds(system, clinic_id)
+
+
 def kinds(system: Running, clinic_id):
     return [task["kind"] for task in system.told("tasks", "list", "--clinic", clinic_id)]
 
@@ -147,7 +152,7 @@ def unreachable(tmp_path_factory) -> Iterator[Running]:
         )
         for clinic_id in ("zz-gone", "zz-both"):
             posted(system, clinic_id)
-            until(lambda of=clinic_id: "endpoint_gone" in kinds(system, of))
+            until(partial(is_told, system, clinic_id, "endpoint_gone"))
         posted(system, "zz-gone")
         until(lambda: kinds(system, "zz-gone").count("no_eligible_channel") == TOLD_OF_ONE)
         until(lambda: kinds(system, "zz-gone").count("channels_exhausted") == TOLD_OF_ONE)
