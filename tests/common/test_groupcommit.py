@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from common.groupcommit import CROWD, MOST, BrokenOff, GroupCommit
+from common.groupcommit import CROWD, CROWD_SECONDS, MOST, BrokenOff, GroupCommit
 
 
 class Recorder:
@@ -60,8 +60,8 @@ async def test_what_arrives_while_a_commit_runs_is_the_next_batch():
 
 async def test_a_batch_is_bounded_by_count_and_by_bytes():
     recorder = Recorder()
-    await ask_all(recorder, *(str(number).encode() for number in range(MOST + 1)))
-    assert [len(batch) for batch in recorder.batches] == [MOST, 1]
+    await ask_all(recorder, *(str(number).encode() for number in range(3 * MOST)))
+    assert [len(batch) for batch in recorder.batches] == [MOST] * 3
     heavy = Recorder()
     await ask_all(heavy, *(bytes([65 + number]) * 20_000_000 for number in range(3)))
     assert [len(batch) for batch in heavy.batches] == [2, 1]
@@ -125,7 +125,20 @@ async def test_every_outcome_is_noted_once_after_the_answers():
     assert door.noted == [b"AA 1", b"AR 2", b"AA 3"]
 
 
-async def test_it_is_crowded_while_many_wait_for_one_commit_and_not_before_or_after():
+async def test_a_crowd_is_taken_in_halves_one_of_which_is_made_ready_while_the_other_is_committed():
+    """Broken by taking all who wait: those who came back wait then for a commit of all the others."""
+    recorder = Recorder()
+    door = Door(recorder)
+
+    async def send(number: int) -> None:
+        for time in range(8):
+            await door.ask(b"%d %d" % (number, time))
+
+    await asyncio.gather(*(send(number) for number in range(4 * CROWD)))
+    assert {len(batch) for batch in recorder.batches[4:-4]} == {2 * CROWD}
+
+
+async def test_it_is_crowded_while_many_share_a_commit_and_until_shortly_after():
     door = Door(Recorder())
     alone = asyncio.create_task(door.ask(b"0"))
     await asyncio.sleep(0)
@@ -135,7 +148,7 @@ async def test_it_is_crowded_while_many_wait_for_one_commit_and_not_before_or_af
     many = [asyncio.create_task(door.ask(b"%d" % number)) for number in range(CROWD)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    seen.append(door.batches.is_crowded)
     await asyncio.gather(*many)
-    await asyncio.sleep(0)
+    seen.append(door.batches.is_crowded)
+    await asyncio.sleep(CROWD_SECONDS)
     assert [*seen, door.batches.is_crowded] == [False, True, False]

@@ -1,7 +1,7 @@
 """Group commit at an edge: what waits shares one transaction, and each is answered only after it.
 
-No timer: what is there is taken at once, and what comes meanwhile is the next batch. One batch at a
-time, so that the order of the ids is the order of the commits. Knows no message.
+No timer: what is there is taken at once, and what comes meanwhile is the next batch; of a crowd a half at a
+time. One batch at a time, so that the order of the ids is the order of the commits. Knows no message.
 """
 
 import asyncio
@@ -27,6 +27,9 @@ MOST_BYTES = 32 * 1024 * 1024
 CROWD = 12
 """From so many items in a commit on there are more senders than there is time between them."""
 
+CROWD_SECONDS = 0.1
+"""How long it is a crowd after such a commit: for a moment between two of them nobody may wait."""
+
 
 class GroupCommit(Generic[Item, Answer]):
     """Collects items for `commit`, which keeps a batch and returns the answers in its order."""
@@ -51,13 +54,13 @@ class GroupCommit(Generic[Item, Answer]):
         self._note = note
         self._waiting: deque[tuple[Item, Callable[[Answer], None]]] = deque()
         self._flusher: asyncio.Task[None] | None = None
-        self._crowd = 0
+        self._last = 0
+        self._crowded_until = 0.0
 
     @property
     def is_crowded(self) -> bool:
-        """Whether many were kept by the last commit and wait for the next, one after the other."""
-        is_busy = self._flusher is not None and not self._flusher.done()
-        return is_busy and self._crowd >= CROWD
+        """Whether many were kept by one commit, just now."""
+        return asyncio.get_running_loop().time() < self._crowded_until
 
     def put(self, item: Item, answered: Callable[[Answer], None]) -> None:
         """Have an item kept; `answered` is called when its batch is committed, or refused."""
@@ -75,7 +78,9 @@ class GroupCommit(Generic[Item, Answer]):
         tracing.leave()  # a batch is no part of the request that happened to begin it
         while self._waiting:
             batch = self._next_batch()
-            self._crowd = len(batch)
+            self._last = len(batch)
+            if self._last >= CROWD:
+                self._crowded_until = asyncio.get_running_loop().time() + CROWD_SECONDS
             answers: list[Answer] = []
             try:
                 await self._flush([item for item, _ in batch], answers)
@@ -87,9 +92,14 @@ class GroupCommit(Generic[Item, Answer]):
                 asyncio.get_running_loop().call_soon(self._note, answers)
 
     def _next_batch(self) -> list[tuple[Item, Callable[[Answer], None]]]:
+        """Take what waits; of a crowd no more than half, so that the other half is made ready meanwhile.
+
+        Whoever was just answered belongs to it: he comes back with the next.
+        """
         batch: list[tuple[Item, Callable[[Answer], None]]] = []
-        size = 0
-        while self._waiting and len(batch) < self._most and (not batch or size < MOST_BYTES):
+        size, crowd = 0, len(self._waiting) + self._last
+        most = self._most if crowd < 2 * CROWD else min(self._most, (crowd + 1) // 2)
+        while self._waiting and len(batch) < most and (not batch or size < MOST_BYTES):
             batch.append(self._waiting.popleft())
             size += self._size_of(batch[-1][0])
         return batch
