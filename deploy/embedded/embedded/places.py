@@ -20,12 +20,11 @@ class Kept:
 
 def kept(shared: SharedSettings) -> Iterator[Kept]:
     """Yield every file that these settings name; what a server keeps, or the environment, is none."""
-    log, key = log_file(shared), key_file(shared)
-    if log is not None:
-        yield Kept("event log", log)
+    if shared.log_file is not None:
+        yield Kept("event log", shared.log_file)
     yield from databases(shared)
-    if key is not None:
-        yield Kept("sealing key", key)
+    if shared.key_file is not None:
+        yield Kept("sealing key", shared.key_file)
 
 
 def databases(shared: SharedSettings, services: Container[str] = ALONE) -> Iterator[Kept]:
@@ -33,22 +32,6 @@ def databases(shared: SharedSettings, services: Container[str] = ALONE) -> Itera
     for name in filter(services.__contains__, ALONE):
         url = ALONE[name].settings().database_url
         if url is None:
-            yield Kept(f"database of {name}", shared.data_dir / f"{name}.db")
+            yield Kept(f"database of {name}", shared.database_file(name))
         elif (made := make_url(url)).get_backend_name() == "sqlite":
             yield Kept(f"database of {name}", Path(made.database or ""))
-
-
-def log_file(shared: SharedSettings) -> Path | None:
-    """Return the file of the event log; None for a cluster."""
-    url = shared.event_log_url
-    if url is None:
-        return shared.data_dir / "events.db"
-    scheme, _, path = url.partition(":///")
-    return Path(path) if scheme.startswith("sqlite") else None
-
-
-def key_file(shared: SharedSettings) -> Path | None:
-    """Return the file of the sealing key that embedded mode makes; None where one must be given."""
-    is_shared_log = (shared.event_log_url or "").startswith("kafka:")
-    given = shared.sealing_keys is not None or is_shared_log
-    return None if given else shared.data_dir / "sealing.key"

@@ -22,9 +22,9 @@ def keys_from(settings: SharedSettings) -> Keys:
     """
     if settings.sealing_keys is not None:
         return parse_keys(settings.sealing_keys.get_secret_value())
-    if settings.event_log_url and not settings.event_log_url.startswith("sqlite"):
+    if settings.key_file is None:
         raise Misconfigured("SEALING_KEYS must be set when services share a log over the network")
-    return parse_keys(_own_keys(settings.data_dir / "sealing.key"))
+    return parse_keys(_own_keys(settings.key_file))
 
 
 def _own_keys(path: Path) -> str:

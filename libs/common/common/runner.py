@@ -75,7 +75,7 @@ def open_runtime(
     clock: Clock | None = None,
 ) -> Runtime:
     """Open a service's database as the settings say, beside a log that is open already."""
-    file = f"sqlite+aiosqlite:///{shared.data_dir / name}.db"
+    file = f"sqlite+aiosqlite:///{shared.database_file(name)}"
     return Runtime(
         db=Database(settings.database_url or file),
         log=log,

@@ -47,6 +47,28 @@ class SharedSettings(FiledSettings):
         description="debug, info, warning or error.",
     )
 
+    @property
+    def log_file(self) -> Path | None:
+        """The file of the event log; None where the URL names none."""
+        if self.event_log_url is None:
+            return self.data_dir / "events.db"
+        scheme, _, path = self.event_log_url.partition(":///")
+        return Path(path) if scheme in {"sqlite", "sqlite+aiosqlite"} else None
+
+    @property
+    def key_file(self) -> Path | None:
+        """The file of the sealing key that embedded mode makes; None where keys are or must be given."""
+        is_shared_log = self.log_file is None
+        return (
+            None
+            if self.sealing_keys is not None or is_shared_log
+            else self.data_dir / "sealing.key"
+        )
+
+    def database_file(self, service: str) -> Path:
+        """Return the file of a service's database, where it is given no URL."""
+        return self.data_dir / f"{service}.db"
+
 
 class TracingSettings(FiledSettings):
     """OpenTelemetry's own variables, as far as they matter most; its specification names the others.

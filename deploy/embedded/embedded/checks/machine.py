@@ -12,7 +12,7 @@ from common.eventlog.open import open_log
 from common.keys import keys_from
 from common.settings import SharedSettings
 from embedded.checks.finding import Finding
-from embedded.places import databases, kept, key_file, log_file
+from embedded.places import databases, kept
 
 LEAST_FREE = 0.15
 PATIENCE_SECONDS = 5.0
@@ -45,7 +45,7 @@ def data_folder(shared: SharedSettings) -> Finding:
 
 def sealing_key(shared: SharedSettings) -> Finding:
     """Find out whether the keys can be read, and by others too."""
-    file = key_file(shared)
+    file = shared.key_file
     if file is not None:
         if not file.exists():
             return _no_key(shared, file)
@@ -91,7 +91,7 @@ def clock(shared: SharedSettings) -> Finding:
 
 async def event_log(shared: SharedSettings) -> Finding:
     """Find out whether the event log answers."""
-    file = log_file(shared)
+    file = shared.log_file
     if file is not None and not file.exists():
         return _ok("event log", f"{file} is made at the first start")
     kind = (shared.event_log_url or "sqlite").partition(":")[0]

@@ -7,7 +7,7 @@ from common.eventlog.open import open_log
 from common.eventlog.port import EventLog
 from common.settings import SharedSettings
 from embedded.cli.output import NOTHING_TO_DO, fail
-from embedded.places import Kept, databases, log_file
+from embedded.places import Kept, databases
 from embedded.system import Overrides, System, compose
 
 
@@ -37,8 +37,7 @@ async def with_databases(services: Container[str]) -> AsyncGenerator[System]:
 
 
 def _log(shared: SharedSettings) -> list[Kept]:
-    file = log_file(shared)
-    return [Kept("event log", file)] if file is not None else []
+    return [Kept("event log", shared.log_file)] if shared.log_file else []
 
 
 def _check(wanted: Iterable[Kept]) -> None:

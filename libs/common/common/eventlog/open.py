@@ -1,7 +1,5 @@
 """Which event log a setting names."""
 
-from pathlib import Path
-
 from common.errors import Misconfigured
 from common.eventlog.port import EventLog
 from common.eventlog.sqlite import SqliteEventLog
@@ -10,14 +8,11 @@ from common.settings import SharedSettings
 
 def open_log(settings: SharedSettings) -> EventLog:
     """Return the log for EVENT_LOG_URL; Misconfigured for a scheme that is not known."""
-    url = settings.event_log_url
-    if url is None:
-        return SqliteEventLog(settings.data_dir / "events.db")
+    if settings.log_file is not None:
+        return SqliteEventLog(settings.log_file)
+    url = settings.event_log_url or ""
     if url.startswith("kafka://"):
         return _kafka(url, settings)
-    scheme, _, path = url.partition(":///")
-    if scheme in {"sqlite", "sqlite+aiosqlite"}:
-        return SqliteEventLog(Path(path))
     raise Misconfigured(f"EVENT_LOG_URL names no known kind of log: {url.partition(':')[0]}")
 
 
