@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from common.events.notification import ChannelName
 from embedded.checks.tasks import SwitchedOff
 from intake.api.clinics import ClinicOut
-from notifications.domain.clinic import Clinic
+from notifications.domain.clinic import Clinic, works_again
 from notifications.domain.routing import destination
 
 UNKNOWN_SECRET = "(set)"  # noqa: S105 - stands for a secret that the API does not tell
@@ -55,7 +55,7 @@ def _is_off(clinic: ClinicOut, one: SwitchedOff) -> bool:
     return any(
         fax.number == one.destination
         and fax.verified_on is not None
-        and fax.verified_on <= one.since.date()
+        and not works_again(fax.verified_on, one.since)
         for fax in clinic.fax_numbers
     )
 

@@ -1,7 +1,7 @@
 """A clinic as notifications knows it: a copy of intake's facts, for addressing and clocks."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from common.events.clinic import (
     FaxNumber,
@@ -11,6 +11,11 @@ from common.events.clinic import (
     PromiseTerm,
 )
 from common.events.notification import ChannelName
+
+
+def works_again(verified_on: date | None, since: datetime) -> bool:
+    """Tell whether a fax number was verified on a later day than it proved to be wrong."""
+    return verified_on is not None and verified_on > since.date()
 
 
 @dataclass(frozen=True, slots=True)

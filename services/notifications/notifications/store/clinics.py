@@ -21,7 +21,7 @@ from common.errors import NotFound
 from common.events.clinic import ClinicChanged
 from common.events.people import ClinicCard
 from common.sealing import Sealer
-from notifications.domain.clinic import Clinic
+from notifications.domain.clinic import Clinic, works_again
 from notifications.store.tables import clinics, quarantined_numbers, webhook_endpoints
 
 _THESE: BindParameter[Sequence[str]] = bindparam("ids", expanding=True)
@@ -129,7 +129,7 @@ async def lift_quarantine(tx: Transaction, event: ClinicChanged) -> None:
                     table.c.clinic_id == event.clinic_id, table.c.number == fax.number
                 )
             )
-            if since is not None and fax.verified_on > since.date():
+            if since is not None and works_again(fax.verified_on, since):
                 await free_number(tx, event.clinic_id, fax.number)
 
 
