@@ -147,7 +147,7 @@ async def test_what_the_older_release_has_read_again_is_not_announced_again(db):
     assert await states(db, "readings") == {}
     async with db.begin() as tx:
         taken = await readings.take(tx, [one])
-    assert taken[one]["announced"]
+    assert taken[one]
     assert await waiting_for_older(db) == set()
 
 

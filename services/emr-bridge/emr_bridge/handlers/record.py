@@ -3,7 +3,7 @@
 Exactly once and in their order: the transaction that appends the events takes the message off the queue.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -48,7 +48,7 @@ async def record(
     ids = [one.message.id for one in understood]
     left = await readings.take(tx, [one for one in ids if one not in known])
     records = [
-        _record(one, left[one.message.id], sealer, now)
+        _record(one, sealer, now, is_announced=left[one.message.id])
         for one in understood
         if one.message.id in left
     ]
@@ -95,11 +95,11 @@ class Record:
     traceparent: str | None
 
 
-def _record(found: Understood, row: Mapping[str, Any], sealer: Sealer, now: datetime) -> Record:
+def _record(found: Understood, sealer: Sealer, now: datetime, *, is_announced: bool) -> Record:
     message, link = found.message, found.message.link
-    events: list[EmrEvent] = [] if row["announced"] else [_received(message)]
+    events: list[EmrEvent] = [] if is_announced else [_received(message)]
     values = _at_door(message)
-    if found.reading is None or row["state"] != State.RECEIVED:
+    if found.reading is None:
         return Record(message, values, events, None, found.traceparent)
     told = facts(_read(found), found.reading, sealer=sealer, now=now)
     event = told[-1]

@@ -60,8 +60,6 @@ def _oldest() -> Select[Any]:
 OLDEST = _oldest()
 """The statement of every reading, built once: to build it costs more than to run it."""
 
-TOLD = ("message_id", "state", "announced")
-
 
 @dataclass(frozen=True, slots=True)
 class Oldest:
@@ -89,9 +87,13 @@ async def depth(tx: Transaction) -> tuple[int, datetime | None]:
     return count or 0, await tx.scalar(oldest)
 
 
-async def take(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
-    """Take messages off the queue; return those that no other worker has recorded meanwhile."""
-    return {row["message_id"]: row for row in await take_out(tx, unread, "message_id", ids, TOLD)}
+async def take(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, bool]:
+    """Take messages off the queue; return whether each is announced.
+
+    One that another worker has recorded meanwhile is not among them.
+    """
+    taken = await take_out(tx, unread, "message_id", ids, ["message_id", "announced"])
+    return {row["message_id"]: row["announced"] for row in taken}
 
 
 def rows_of(found: Sequence[Mapping[str, Any]]) -> Rows:

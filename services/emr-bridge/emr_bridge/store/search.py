@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Select, false, literal, select
+from sqlalchemy import Column, ColumnElement, Select, Table, false, literal, select
 
 from common.database import Json, Transaction
 from emr_bridge.store import keys
@@ -79,16 +79,7 @@ async def sealed_bytes(tx: Transaction, row: Row) -> bytes | None:
 
 def waiting(wanted: Wanted) -> Select[Any]:
     """Return the query for received messages that were not read yet: only their headers are known."""
-    columns: Mapping[ColumnElement[Any], Any] = {
-        messages.c.link_id: wanted.link_id,
-        messages.c.sender: wanted.sender,
-        messages.c.control_id: wanted.control_id,
-        messages.c.message_type: wanted.message_type,
-        unread.c.state: wanted.state,
-    }
-    conditions = [*_equal(columns), *_within(messages.c.received_at, wanted)]
-    if wanted.clinic_id is not None:
-        conditions.append(messages.c.link_id.in_(_links_of(wanted.clinic_id)))
+    conditions = _came_as(messages, unread.c.state, wanted)
     if wanted.referral_id is not None or _hashes(wanted):
         conditions.append(false())
     return _waiting().where(*conditions)
@@ -96,17 +87,8 @@ def waiting(wanted: Wanted) -> Select[Any]:
 
 def received(wanted: Wanted) -> Select[Any]:
     """Return the query for received messages that were read."""
-    columns: Mapping[ColumnElement[Any], Any] = {
-        readings.c.link_id: wanted.link_id,
-        readings.c.sender: wanted.sender,
-        readings.c.control_id: wanted.control_id,
-        readings.c.message_type: wanted.message_type,
-        readings.c.state: wanted.state,
-        correlations.c.referral_id: wanted.referral_id,
-    }
-    conditions = [*_equal(columns), *_within(readings.c.received_at, wanted)]
-    if wanted.clinic_id is not None:
-        conditions.append(readings.c.link_id.in_(_links_of(wanted.clinic_id)))
+    conditions = _came_as(readings, readings.c.state, wanted)
+    conditions += _equal({correlations.c.referral_id: wanted.referral_id})
     conditions += [keys.received_with(kind, digest) for kind, digest in _hashes(wanted)]
     return _received().where(*conditions)
 
@@ -143,8 +125,20 @@ def with_bytes(found: Select[Any]) -> Select[Any]:
     return select(page, *beside).join(messages, messages.c.id == page.c.id)
 
 
-def _links_of(clinic_id: str) -> Select[tuple[str]]:
-    return select(links.c.id).where(links.c.clinic_id == clinic_id)
+def _came_as(of: Table, state: Column[str], wanted: Wanted) -> list[ColumnElement[bool]]:
+    """Return the conditions on what is known of a message when it comes, by the table that has it."""
+    columns: Mapping[ColumnElement[Any], Any] = {
+        of.c.link_id: wanted.link_id,
+        of.c.sender: wanted.sender,
+        of.c.control_id: wanted.control_id,
+        of.c.message_type: wanted.message_type,
+        state: wanted.state,
+    }
+    conditions = [*_equal(columns), *_within(of.c.received_at, wanted)]
+    if wanted.clinic_id is not None:
+        theirs = select(links.c.id).where(links.c.clinic_id == wanted.clinic_id)
+        conditions.append(of.c.link_id.in_(theirs))
+    return conditions
 
 
 def _waiting() -> Select[Any]:
