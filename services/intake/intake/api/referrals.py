@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from common.dependencies import Read
 from intake.api import views, wording
@@ -23,8 +23,6 @@ router = APIRouter(prefix="/v1/referrals", tags=["referrals"])
 
 class Asked(BaseModel):
     """How the list is narrowed, and which page of it is meant."""
-
-    model_config = ConfigDict(extra="forbid")
 
     clinic_id: str | None = Field(default=None, pattern=NO_NUL)
     status: Status | None = None
