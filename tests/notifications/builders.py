@@ -174,6 +174,8 @@ class CountingGateway:
     sent: list[OutgoingFax] = field(default_factory=list)
     looked_up: list[UUID] = field(default_factory=list)
     states: dict[str, FaxStatus] = field(default_factory=dict)
+    clock: datetime = NOW
+    """The gateway's own, by which it knows since when it has a fax."""
     away: bool = False
     forgotten: list[str] = field(default_factory=list)
 
@@ -205,7 +207,7 @@ class CountingGateway:
         if self.away:
             raise GatewayUnavailable("away")
         self.looked_up.append(our_id)
-        return self.states.get(self._id(our_id))
+        return self.states.get(self._id(our_id)) if since <= self.clock else None
 
     async def forget(self, gateway_id: str) -> None:
         if self.away:

@@ -1,8 +1,6 @@
 """Whether the books balance after a fault: every question of the promise, each answered by what is wrong."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 from tests.system.books import Books, hexed
@@ -52,23 +50,31 @@ def wrongs(outside: Outside, books: Books, traffic: Traffic) -> dict[str, Any]:
     return {question: answer for question, answer in found.items() if answer}
 
 
-def told_twice(outside: Outside, books: Books) -> Sequence[str]:
-    """Return what a far side got twice under two names: a repeat under the same id is its own to drop."""
+def told_twice(outside: Outside, books: Books) -> dict[str, list[str]]:
+    """Return what a far side got twice, under which names: a repeat under one name is its own to drop."""
     known = dict(books.rows("notifications", "SELECT id, notice_id FROM deliveries"))
     query = "SELECT a.id, d.notice_id FROM attempts a JOIN deliveries d ON d.id = a.delivery_id"
     known |= dict(books.rows("notifications", query))
-    pages = [
-        known[hexed(label)]
+    query = "SELECT delivery_id, control_id FROM outbound WHERE part='report'"
+    there = {received.control_id for received in outside.emr.received}
+    told = [
+        (known[hexed(label)], f"fax {fax.id} of attempt {label}")
         for fax in outside.gateway.faxes
         for label in fax.request.labels.values()
         if fax.status == "COMPLETED"
     ]
-    query = "SELECT delivery_id, control_id FROM outbound WHERE part='report'"
-    there = {received.control_id for received in outside.emr.received}
-    reports = [known[d] for d, control_id in books.rows("emr-bridge", query) if control_id in there]
-    hooks = [known[hexed(webhook_id)] for webhook_id in {e.id for e in outside.hook.events}]
-    told = Counter(pages) + Counter(reports) + Counter(hooks)
-    return [notice for notice, times in told.items() if times > 1]
+    told += [
+        (known[delivery_id], f"message {control_id} of delivery {delivery_id}")
+        for delivery_id, control_id in books.rows("emr-bridge", query)
+        if control_id in there
+    ]
+    told += [
+        (known[hexed(name)], f"webhook {name}") for name in {e.id for e in outside.hook.events}
+    ]
+    names: dict[str, list[str]] = {}
+    for notice, name in told:
+        names.setdefault(notice, []).append(name)
+    return {notice: given for notice, given in names.items() if len(given) > 1}
 
 
 def unpromised(books: Books) -> int:

@@ -1,12 +1,17 @@
 """Crash points and lost answers: a worker is abandoned, its lease runs out, another goes on."""
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
+import pytest
 from tests.notifications.builders import PACE, Desk, hl7_link
 
 from common.events.notification import DeliveryFailed, NoticeDelivered
 from common.events.referral import ReferralReceived, ReferralScheduled
+from notifications.channels.fax.page import FaxDocument
+from notifications.channels.letterhead import page_of
 from notifications.handlers import receipts
 from notifications.ports import FailureClass, FaxState, FaxStatus, OutgoingFax, Submitted, Unknown
 from notifications.store import tables
@@ -109,6 +114,46 @@ async def test_a_clock_put_forward_while_a_fax_is_on_its_way_does_not_make_the_p
     assert isinstance(await desk.gateway.submit(page), Submitted)
 
     desk.clock.advance(AFTER_LEASE)
+    await finish(desk)
+
+    assert len(desk.gateway.sent) == 1
+    assert await desk.states() == [("fax", "confirmed")]
+
+
+async def test_a_fax_that_left_while_the_clock_was_hours_ahead_is_found_and_not_sent_again(
+    desk: Desk,
+) -> None:
+    """INVARIANT: the gateway's clock says when it got a fax, not ours. Broken by a search since our attempt."""
+    desk.gateway.answers = [Unknown("ReadTimeout")]
+    desk.gateway.taken_although_unknown = True
+    await received(desk)
+    desk.clock.advance(timedelta(hours=3))
+    await desk.send_faxes()
+
+    await finish(desk)
+
+    assert len(desk.gateway.sent) == 1
+    assert await desk.states() == [("fax", "confirmed")]
+
+
+async def test_a_page_whose_lease_ran_out_while_it_was_laid_out_does_not_leave(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INVARIANT: only who holds a delivery sends it. Broken by a check before the page is laid out."""
+    loop = asyncio.get_running_loop()
+
+    def slowly(*about: Any, **more: Any) -> FaxDocument:
+        monkeypatch.undo()
+        for _ in range(2):
+            desk.clock.advance(AFTER_LEASE)
+            asyncio.run_coroutine_threadsafe(desk.watch_faxes(), loop).result(timeout=10)
+        return page_of(*about, **more)
+
+    monkeypatch.setattr("notifications.workers.fax.page_of", slowly)
+    await received(desk)
+    await desk.send_faxes()
+    assert desk.gateway.sent == []
+
     await finish(desk)
 
     assert len(desk.gateway.sent) == 1

@@ -27,6 +27,14 @@ async def is_held(tx: Transaction, held: RowMapping) -> bool:
     return False
 
 
+async def is_held_still(tx: Transaction, held: RowMapping, *, until: datetime) -> bool:
+    """Hold a delivery on; False when the lease was lost, so that nothing may leave."""
+    if await deliveries.write_held(tx, held, leased_until=until):
+        return True
+    log.warning("stale_attempt_dropped", delivery_id=str(held["id"]), channel=held["channel"])
+    return False
+
+
 async def taken(tx: Transaction, held: RowMapping, gateway_id: str, *, ask_at: datetime) -> None:
     """Record that the gateway took it under this id; it is asked again at `ask_at`."""
     if await is_held(tx, held):
