@@ -14,7 +14,7 @@ TOKEN = SecretStr("correct-horse")
 def guarded(api: FastAPI) -> FastAPI:
     for path in ("/v1/referrals", "/docs-of-patients", "/livezzz", "/receipts/sinch/secret"):
         api.get(path)(lambda: "inside")
-    api.add_middleware(BearerToken, token=TOKEN)
+    api.add_middleware(BearerToken, token=TOKEN, service="sample")
     return api
 
 
@@ -52,6 +52,19 @@ async def test_without_the_token_nobody_comes_in(guarded, client, given):
     assert answer.headers["www-authenticate"] == "Bearer"
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == "unauthorized"
+
+
+async def test_who_is_refused_is_told_the_trace_to_name(guarded, client, recorded):
+    headers = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+    async with client(guarded) as http:
+        given = (await http.get("/v1/referrals", headers=headers)).json()
+        ours = (await http.get("/v1/referrals")).json()
+    assert given["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+    assert len(ours["trace_id"]) == 32
+    assert ours["trace_id"] != given["trace_id"]
+    assert [(one.service, one.name, one.attributes) for one in recorded] == [
+        ("sample", "GET", {"http.request.method": "GET", "http.response.status_code": 401})
+    ] * 2
 
 
 @pytest.mark.parametrize(
@@ -92,7 +105,7 @@ async def test_a_websocket_without_the_token_is_closed(guarded):
     async def receive():
         return {"type": "websocket.connect"}
 
-    guard = BearerToken(guarded, token=TOKEN)
+    guard = BearerToken(guarded, token=TOKEN, service="sample")
     await guard({"type": "websocket", "path": "/v1/x", "headers": []}, receive, send)
     assert [m["type"] for m in sent] == ["websocket.close"]
 

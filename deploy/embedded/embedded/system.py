@@ -129,6 +129,6 @@ def compose(
     check_exposure(settings.host, settings.api_token)
     api = root_api(services)
     if settings.api_token:
-        api.add_middleware(BearerToken, token=settings.api_token)
+        api.add_middleware(BearerToken, token=settings.api_token, service="embedded")
     mllp = {spoken: f"{bridge.mllp_host}:{port}" for spoken, port in bridge.mllp_doors.items()}
     return System(services, api, settings, mllp, shared.data_dir)

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from common import problems
 from common.errors import Misconfigured
 from common.problems import Problem
+from common.tracing_http import Traced
 
 OPEN = frozenset({"/livez", "/readyz", "/metrics", "/openapi.json", "/docs"})
 OPEN_BELOW = ("/static/", "/receipts/")
@@ -33,9 +34,10 @@ def check_exposure(host: str, token: SecretStr | None) -> None:
 class BearerToken:
     """Lets a request in whose Authorization holds the token (RFC 6750)."""
 
-    def __init__(self, app: ASGIApp, *, token: SecretStr) -> None:
-        """Wrap an app."""
+    def __init__(self, app: ASGIApp, *, token: SecretStr, service: str) -> None:
+        """Wrap an app; who is refused is refused in a span of `service`, and told its trace."""
         self._app = app
+        self._refuse = Traced(_refuse, service=service)
         self._expected = token.get_secret_value().encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,9 +48,7 @@ class BearerToken:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": ""})
             return
-        problem = Problem(title="Unauthorized", status=HTTPStatus.UNAUTHORIZED, code="unauthorized")
-        for message in problems.messages(problem, {"www-authenticate": "Bearer"}):
-            await send(message)
+        await self._refuse(scope, receive, send)
 
     def _may(self, scope: Scope) -> bool:
         path: str = scope["path"].removeprefix(scope.get("root_path", ""))
@@ -57,3 +57,9 @@ class BearerToken:
         scheme, _, given = dict(scope["headers"]).get(b"authorization", b"").partition(b" ")
         known = hmac.compare_digest(given.strip(), self._expected)
         return known and scheme.lower() == b"bearer"
+
+
+async def _refuse(_scope: Scope, _receive: Receive, send: Send) -> None:
+    problem = Problem(title="Unauthorized", status=HTTPStatus.UNAUTHORIZED, code="unauthorized")
+    for message in problems.messages(problem, {"www-authenticate": "Bearer"}):
+        await send(message)

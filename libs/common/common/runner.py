@@ -95,7 +95,7 @@ def main(name: str, kind: type[Own], build: Callable[[Own, Runtime], Service]) -
         check_exposure(settings.host, settings.api_token)
         service = build(settings, open_runtime(name, settings, shared, log=open_log(shared)))
         if settings.api_token:
-            service.api.add_middleware(BearerToken, token=settings.api_token)
+            service.api.add_middleware(BearerToken, token=settings.api_token, service=name)
         if sys.argv[1:] == ["migrate"]:
             until_stopped(_migrate(service))
         else:
