@@ -4,8 +4,9 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from common.auth import BearerToken, check_exposure, is_loopback
+from common.auth import BearerToken, check_exposure
 from common.errors import Misconfigured
+from common.loopback import is_loopback
 
 TOKEN = SecretStr("correct-horse")
 

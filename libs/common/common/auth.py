@@ -1,7 +1,6 @@
 """Who may call: a bearer token where the API can be reached from other machines."""
 
 import hmac
-import ipaddress
 from http import HTTPStatus
 
 from pydantic import SecretStr
@@ -9,20 +8,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common import problems
 from common.errors import Misconfigured
+from common.loopback import is_loopback
 from common.problems import Problem
 from common.tracing_http import Traced
 
 OPEN = frozenset({"/livez", "/readyz", "/metrics", "/openapi.json", "/docs"})
 OPEN_BELOW = ("/static/", "/receipts/")
 """Paths that need no token: health, documentation, and gateways, whose path holds a secret."""
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach the host."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_exposure(host: str, token: SecretStr | None) -> None:

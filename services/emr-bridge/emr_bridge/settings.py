@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from common.auth import is_loopback
+from common.loopback import is_loopback
 from common.settings import ServiceSettings
 
 

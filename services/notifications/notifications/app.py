@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import httpx2
 
 from common import gauges
-from common.auth import is_loopback
 from common.errors import Misconfigured
 from common.events.notification import ChannelName
+from common.loopback import is_loopback
 from common.service import Runtime, Service
 from common.worker import Worker, poll
 from notifications import consumers

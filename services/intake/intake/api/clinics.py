@@ -7,11 +7,11 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field, StringConstraints, WithJsonSchema
 
-from common.auth import is_loopback
 from common.dependencies import Now, Read, Tx
 from common.errors import FieldError, Invalid
 from common.events.clinic import FaxNumber, Hl7Link, OpeningHours, PromiseKind, PromiseTerm
 from common.events.people import Contact
+from common.loopback import is_loopback
 from intake.api import examples
 from intake.api.dialect import Hl7DialectIn
 from intake.api.given import Base, DeskDep, IfMatch, etag, versions_of
