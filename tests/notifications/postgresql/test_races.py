@@ -3,14 +3,16 @@
 import asyncio
 from datetime import date, timedelta
 
-from tests.notifications.builders import PACE, Desk, hl7_link, referral_event
+from tests.notifications.builders import PACE, Desk, clinic_changed, hl7_link, referral_event
 
+from common.events.clinic import ClinicChanged, FaxNumber
 from common.events.notification import NoticeDelivered, PromiseKept
 from common.events.referral import PriorAuthorizationChanged, ReferralReceived
 from common.ids import new_id
 from notifications import consumers
 from notifications.handlers import keep
 from notifications.handlers.confirm import confirm
+from notifications.ports import FailureClass
 from notifications.store import notices, tables
 from notifications.workers.claiming import take_ready, take_webhooks
 from notifications.workers.flights import Flights
@@ -79,6 +81,28 @@ async def test_what_is_held_back_in_the_moment_the_baa_arrives_is_released(desk:
     await asyncio.wait_for(learning, PATIENCE)
 
     assert await desk.states() == [("fax", "queued")]
+
+
+async def test_a_number_that_proves_wrong_in_the_moment_it_is_replaced_asks_nobody(
+    desk: Desk,
+) -> None:
+    """INVARIANT: who asks about an address holds its clinic; else the task would stay open for good."""
+    await desk.know()
+    desk.gateway.results = [FailureClass.BAD_NUMBER]
+    await desk.happen(ReferralReceived)
+    await desk.send_faxes()
+    other = FaxNumber(number="+12125550177", verified_on=date(2026, 3, 2))
+    changed = clinic_changed(version=2, fax_numbers=(other,))
+    desk.clock.advance(timedelta(minutes=1))
+
+    async with desk.runtime.db.begin() as tx:
+        await consumers.handlers(desk.means)[ClinicChanged](tx, changed, desk.clock())
+        failing = asyncio.create_task(desk.watch_faxes())
+        await asyncio.sleep(0.3)
+    await asyncio.wait_for(failing, PATIENCE)
+
+    assert (await desk.deliveries())[0]["reason"] == "bad_number"
+    assert await desk.rows(tables.tasks, kind="bad_number") == []
 
 
 async def test_an_event_that_comes_while_its_clinic_is_being_learned_is_told(desk: Desk) -> None:

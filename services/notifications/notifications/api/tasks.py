@@ -49,7 +49,8 @@ async def mark_done(
     """Finish a task.
 
     For `bad_number`, `endpoint_gone` and `fax_account` it says that the way is free again: what
-    could not be told for want of it begins anew.
+    could not be told for want of it begins anew. The first two close by themselves when the
+    clinic's address changes or is verified on a later day.
     """
     done = tasks.Done(by=actor, reason=body.reason if body else None)
     row = await finish.finish(tx, task_id, done, means=given.means, now=now)

@@ -43,3 +43,14 @@ class Clinic:
         """The first verified number that has not proved to be wrong; no other is ever sent to."""
         usable = (fax.number for fax in self.fax_numbers if fax.verified_on)
         return next((number for number in usable if number not in self.quarantined_numbers), None)
+
+    @property
+    def wrong_numbers(self) -> frozenset[str]:
+        """Its fax numbers that proved to be wrong and were not verified since."""
+        return self.quarantined_numbers & {fax.number for fax in self.fax_numbers}
+
+    @property
+    def gone_endpoints(self) -> frozenset[str]:
+        """Its webhook endpoint, where that told us to stop."""
+        gone = self.webhook_url if self.webhook_disabled else None
+        return frozenset({gone} if gone else ())

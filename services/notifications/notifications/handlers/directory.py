@@ -10,7 +10,7 @@ from common.events.clinic import ClinicChanged
 from notifications.domain.clinic import Clinic
 from notifications.domain.delivery import DeliveryState
 from notifications.domain.routing import may_leave
-from notifications.handlers import route
+from notifications.handlers import route, switched_off
 from notifications.handlers.means import Means
 from notifications.handlers.tell import tell
 from notifications.store import clinics, deliveries, early, tasks
@@ -25,6 +25,7 @@ async def learn(tx: Transaction, event: ClinicChanged, *, means: Means, now: dat
         return
     await clinics.lift_quarantine(tx, event)
     clinic = await clinics.get(tx, event.clinic_id, sealer=means.sealer)
+    await switched_off.ask(tx, clinic, now=now)
     if may_leave(clinic):
         await _release(tx, clinic, now=now)
     await route.begin_stranded(tx, clinic.id, means=means, now=now)

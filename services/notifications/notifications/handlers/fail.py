@@ -11,16 +11,15 @@ from common import outbox
 from common.database import Transaction
 from common.events.notification import ChannelName, DeliveryFailed
 from notifications.domain.delivery import LIVE, DeliveryState
-from notifications.handlers import route
+from notifications.handlers import route, switched_off
 from notifications.handlers.means import Means
+from notifications.handlers.switched_off import BAD_NUMBER, GONE
 from notifications.handlers.withdraw import withdraw
 from notifications.store import attempts, clinics, deliveries, notices, promises, tasks
 from notifications.store.tasks import TaskKind
 
 log = structlog.get_logger()
 
-BAD_NUMBER = "bad_number"
-GONE = "gone"
 ACCOUNT = "account"
 """The gateway refuses us, not the fax: no credit, or credentials that it does not take."""
 UNPRINTABLE = "unprintable"
@@ -107,7 +106,7 @@ async def give_up(
     if row is None:
         return
     await attempts.end(tx, row["attempt_id"], failure.reason, now=now, code=failure.code)
-    await _stop_using(tx, row, now=now)
+    await _stop_using(tx, row, means=means, now=now)
     onward = await _go_on(tx, notice, row, means=means, now=now)
     await outbox.append(tx, _event(notice, row, onward, now), now=now)
     log.info(
@@ -115,20 +114,21 @@ async def give_up(
     )
 
 
-async def _stop_using(tx: Transaction, row: RowMapping, *, now: datetime) -> None:
+async def _stop_using(tx: Transaction, row: RowMapping, *, means: Means, now: datetime) -> None:
     """Quarantine a wrong number, disable a gone endpoint, before another notice goes there.
 
-    A fax account that is refused concerns every clinic: operations are asked, once. A page that
-    cannot be laid out is looked at, though the clinic may hear of it by another channel.
+    Nobody is asked about an address that the clinic has given up meanwhile. A fax account that
+    is refused concerns every clinic: operations are asked, once. A page that cannot be laid out is
+    looked at, though the clinic may hear of it by another channel.
     """
     about = {"clinic_id": row["clinic_id"], "delivery_id": row["id"]}
-    key = f"{row['clinic_id']}:{row['destination']}"[:200]
     if row["reason"] == BAD_NUMBER:
         await clinics.quarantine(tx, row["clinic_id"], row["destination"], now=now)
-        await tasks.add(tx, TaskKind.BAD_NUMBER, key, now=now, **about)
     if row["reason"] == GONE:
         await clinics.disable_endpoint(tx, row["clinic_id"], row["destination"], now=now)
-        await tasks.add(tx, TaskKind.ENDPOINT_GONE, key, now=now, **about)
+    if row["reason"] in (BAD_NUMBER, GONE):
+        clinic = await clinics.get(tx, row["clinic_id"], sealer=means.sealer, hold=True)
+        await switched_off.ask(tx, clinic, now=now)
     if row["reason"] == ACCOUNT:
         await tasks.add(tx, TaskKind.FAX_ACCOUNT, row["channel"], now=now, **about)
     if row["reason"] == UNPRINTABLE:

@@ -146,6 +146,13 @@ async def missed(
     return list({row["notice_id"]: row for row in rows}.values())
 
 
+async def last_to(tx: Transaction, clinic_id: str, destination: str, *, reason: str) -> UUID | None:
+    """Return a clinic's latest delivery that an address failed for this reason."""
+    mine = (_D.clinic_id == clinic_id) & (_D.destination == destination) & (_D.reason == reason)
+    latest = select(_D.id).where(mine).order_by(_D.ended_at.desc(), _D.id.desc()).limit(1)
+    return (await tx.execute(latest)).scalar_one_or_none()
+
+
 async def last_series(tx: Transaction, notice_id: UUID) -> int:
     """Return the number of a notice's latest series, 0 when nothing was planned yet."""
     latest = await tx.scalar(select(func.max(_D.series)).where(_D.notice_id == notice_id))

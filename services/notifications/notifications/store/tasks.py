@@ -1,6 +1,6 @@
 """What a person must do: one open task per cause."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -95,9 +95,17 @@ async def close_moot(tx: Transaction, notice_id: UUID, *, now: datetime) -> None
     await close(tx, moot, now=now)
 
 
-async def close_clinic(tx: Transaction, kind: TaskKind, clinic_id: str, *, now: datetime) -> None:
-    """Close a clinic's open tasks of one kind."""
-    await close(tx, tasks.c.kind == kind, tasks.c.clinic_id == clinic_id, now=now)
+async def close_clinic(
+    tx: Transaction,
+    kind: TaskKind,
+    clinic_id: str,
+    *,
+    but: Collection[str] = (),
+    now: datetime,
+) -> None:
+    """Close a clinic's open tasks of one kind, except those of the causes `but`."""
+    mine = (tasks.c.kind == kind) & (tasks.c.clinic_id == clinic_id)
+    await close(tx, mine, tasks.c.key.not_in(but), now=now)
 
 
 async def notices_without_a_way(tx: Transaction, clinic_id: str | None) -> Sequence[UUID]:
