@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from common.groupcommit import CROWD, CROWD_SECONDS, MOST, BrokenOff, GroupCommit
+from common.groupcommit import CROWD, MOST, RUSH, RUSH_SECONDS, BrokenOff, GroupCommit, Rush
 
 
 class Recorder:
@@ -138,17 +138,22 @@ async def test_a_crowd_is_taken_in_halves_one_of_which_is_made_ready_while_the_o
     assert {len(batch) for batch in recorder.batches[4:-4]} == {2 * CROWD}
 
 
-async def test_it_is_crowded_while_many_share_a_commit_and_until_shortly_after():
+async def test_it_is_a_rush_while_many_come_at_once_or_one_upon_the_other_and_until_shortly_after():
     door = Door(Recorder())
-    alone = asyncio.create_task(door.ask(b"0"))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    seen = [door.batches.is_crowded]
-    await alone
-    many = [asyncio.create_task(door.ask(b"%d" % number)) for number in range(CROWD)]
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    await asyncio.gather(*many)
-    seen.append(door.batches.is_crowded)
-    await asyncio.sleep(CROWD_SECONDS)
-    assert [*seen, door.batches.is_crowded] == [False, True, False]
+    await asyncio.gather(*(door.ask(b"%d" % number) for number in range(RUSH - 1)))
+    seen = [door.batches.is_rushed]
+    await door.ask(b"one more")
+    seen.append(door.batches.is_rushed)
+    await asyncio.sleep(2 * RUSH_SECONDS)
+    seen.append(door.batches.is_rushed)
+    for number in range(RUSH):
+        await door.ask(b"%d" % number)
+    assert [*seen, door.batches.is_rushed] == [False, True, False, True]
+
+
+def test_items_that_come_slowly_never_are_a_rush():
+    rush = Rush()
+    for number in range(1, 10 * RUSH):
+        now = number * RUSH_SECONDS / (RUSH // 2)
+        rush.note(1, now)
+        assert not rush.is_on(now)

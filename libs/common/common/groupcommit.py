@@ -27,8 +27,9 @@ MOST_BYTES = 32 * 1024 * 1024
 CROWD = 12
 """From so many items in a commit on there are more senders than there is time between them."""
 
-CROWD_SECONDS = 0.1
-"""How long it is a crowd after such a commit: for a moment between two of them nobody may wait."""
+RUSH = 75
+RUSH_SECONDS = 0.1
+"""So many items in such a time are a rush: whoever sends them waits for nothing but his answers."""
 
 
 class GroupCommit(Generic[Item, Answer]):
@@ -55,12 +56,12 @@ class GroupCommit(Generic[Item, Answer]):
         self._waiting: deque[tuple[Item, Callable[[Answer], None]]] = deque()
         self._flusher: asyncio.Task[None] | None = None
         self._last = 0
-        self._crowded_until = 0.0
+        self._rush = Rush()
 
     @property
-    def is_crowded(self) -> bool:
-        """Whether many were kept by one commit, just now."""
-        return asyncio.get_running_loop().time() < self._crowded_until
+    def is_rushed(self) -> bool:
+        """Whether items come one upon the other, of many senders or of one."""
+        return self._rush.is_on(asyncio.get_running_loop().time())
 
     def put(self, item: Item, answered: Callable[[Answer], None]) -> None:
         """Have an item kept; `answered` is called when its batch is committed, or refused."""
@@ -79,8 +80,7 @@ class GroupCommit(Generic[Item, Answer]):
         while self._waiting:
             batch = self._next_batch()
             self._last = len(batch)
-            if self._last >= CROWD:
-                self._crowded_until = asyncio.get_running_loop().time() + CROWD_SECONDS
+            self._rush.note(self._last, asyncio.get_running_loop().time())
             answers: list[Answer] = []
             try:
                 await self._flush([item for item, _ in batch], answers)
@@ -115,6 +115,32 @@ class GroupCommit(Generic[Item, Answer]):
                 return
             for item in items:
                 await self._flush([item], answers)
+
+
+class Rush:
+    """Whether RUSH items came within RUSH_SECONDS, in the span of time that runs or the one before it."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._began = 0.0
+        self._count = 0
+        self._before = 0
+
+    def note(self, count: int, now: float) -> None:
+        """Count items that come now."""
+        self._go_on(now)
+        self._count += count
+
+    def is_on(self, now: float) -> bool:
+        """Return whether there were so many; a moment without any is still part of the rush."""
+        self._go_on(now)
+        return max(self._before, self._count) >= RUSH
+
+    def _go_on(self, now: float) -> None:
+        passed = now - self._began
+        if passed >= RUSH_SECONDS:
+            self._before = self._count if passed < 2 * RUSH_SECONDS else 0
+            self._began, self._count = now, 0
 
 
 class BrokenOff(Retry):

@@ -46,13 +46,13 @@ def build(settings: Settings, runtime: Runtime, *, reads_apart: bool = False) ->
     )
     sender = sender_of(settings, runtime)
 
-    def is_crowded() -> bool:
-        return listener.is_crowded
+    def is_rushed() -> bool:
+        return listener.is_rushed
 
     reads = (
-        ReadingApart(runtime, is_crowded).run
+        ReadingApart(runtime, is_rushed).run
         if reads_apart
-        else partial(interpreter, runtime, is_crowded)
+        else partial(interpreter, runtime, is_rushed)
     )
     token = settings.patient_data_token
     api = create.api(

@@ -17,8 +17,8 @@ from common.settings import SharedSettings
 from common.tracing_otlp import exporting
 from common.verdicts import code_of, is_momentary, is_outage
 from emr_bridge.settings import Settings
-from emr_bridge.workers.apart import CAREFUL, EVENTS, IDLE, MORE, ROWS
-from emr_bridge.workers.interpreter import interpret_next
+from emr_bridge.workers.apart import CAREFUL, EVENTS, LEFT, ROWS
+from emr_bridge.workers.interpreter import Left, interpret_next
 from emr_bridge.workers.reading import ALL, Reader
 
 NICE = 5
@@ -42,11 +42,11 @@ async def interpret_as_told(
     try:
         while await _is_told(heard):
             rows, events = db.committed.count, db.told.count
-            more = await _step(runtime, reader)
+            left = await _step(runtime, reader)
             said = ROWS if db.committed.count != rows else b""
             said += EVENTS if db.told.count != events else b""
-            told.write(said + (MORE if more else IDLE))
-            if not more:
+            told.write(said + LEFT[left])
+            if left is Left.NOTHING:
                 reader.few = ALL
     finally:
         reader.close()
@@ -61,7 +61,7 @@ async def _is_told(heard: StreamReader) -> bool:
         return False
 
 
-async def _step(runtime: Runtime, reader: Reader) -> bool:
+async def _step(runtime: Runtime, reader: Reader) -> Left:
     try:
         return await interpret_next(runtime, reader)
     except Exception as error:
@@ -69,7 +69,7 @@ async def _step(runtime: Runtime, reader: Reader) -> bool:
             raise
         log.warning("reading_failed", code=code_of(error))
         await asyncio.sleep(PAUSE_SECONDS)
-        return False
+        return Left.NOTHING
 
 
 async def main(channel: socket.socket, *, is_careful: bool) -> None:

@@ -18,12 +18,13 @@ from emr_bridge.interpreter import interpret_as_told
 from emr_bridge.workers.apart import (
     COMMAND,
     EVENTS,
-    IDLE,
+    LEFT,
     LOOK,
     ROWS,
     ReadingApart,
     ReadingEnded,
 )
+from emr_bridge.workers.interpreter import Left
 
 KEY = "test-1:dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktMTIzNCE="
 
@@ -134,13 +135,13 @@ async def test_it_looks_when_told_to_says_what_it_committed_and_ends_with_the_se
         interpret_as_told(runtime, *await asyncio.open_connection(sock=theirs), is_careful=True)
     )
     told.write(LOOK)
-    assert await heard.readexactly(1) == IDLE
+    assert await heard.readexactly(1) == LEFT[Left.NOTHING]
     await arrive(runtime, referral("M-1"))
     told.write(LOOK)
-    assert await heard.readexactly(2) == EVENTS + IDLE
+    assert await heard.readexactly(2) == EVENTS + LEFT[Left.NOTHING]
     await arrive(runtime, asking(control_id="M-2"))
     told.write(LOOK)
-    assert await heard.readexactly(3) == ROWS + EVENTS + IDLE
+    assert await heard.readexactly(3) == ROWS + EVENTS + LEFT[Left.NOTHING]
     told.close()
     async with asyncio.timeout(5):
         await reading
@@ -154,9 +155,9 @@ while sys.stdin.buffer.raw.read(1):
         told.write("l")
     while not go.exists():
         time.sleep(0.01)
-    os.write(0, b"i")
+    os.write(0, (go.read_text() or "i").encode())
 """
-"""Says of every look that it found nothing, once it may go on."""
+"""Says of every look what it left, nothing unless it is told, once it may go on."""
 
 
 @pytest.fixture
@@ -194,3 +195,21 @@ async def test_one_that_found_nothing_looks_again_when_something_is_kept(
             await looked(note, times)
             await asyncio.sleep(0.1)  # it waits by then
             runtime.db.committed.notify()
+
+
+@pytest.mark.parametrize(("left", "looks"), [(Left.SOME, 1), (Left.OVERDUE, 50)])
+async def test_reading_gives_way_to_a_rush_until_a_message_is_overdue(
+    runtime, looking, note, tmp_path, left, looks
+):
+    """Broken by a rush that is waited for in any case: what it left would wait for as long as it lasts."""
+    (tmp_path / "go").write_text(LEFT[left].decode())
+    looking.is_rushed = lambda: True
+    async with running(looking):
+
+        async def has_looked():
+            return len(note.read_text()) >= looks
+
+        await until(has_looked)
+        if left is Left.SOME:
+            await asyncio.sleep(0.3)
+            assert len(note.read_text()) == 1

@@ -40,7 +40,13 @@ from emr_bridge.handlers.receive import receive
 from emr_bridge.store import gauges, readings
 from emr_bridge.store import messages as kept
 from emr_bridge.store.tables import correlations, messages
-from emr_bridge.workers.interpreter import give_way, interpret_next, interpreter
+from emr_bridge.workers.interpreter import (
+    OVERDUE_SECONDS,
+    Left,
+    give_way,
+    interpret_next,
+    interpreter,
+)
 from emr_bridge.workers.reading import Reader, understand_all
 
 
@@ -144,6 +150,15 @@ async def test_reading_says_whether_others_wait_and_wakes_nobody_who_has_nothing
     assert not await interpret_next(runtime)
     assert len(await facts(runtime)) == readings.MOST_WAITING + 1
     assert runtime.db.committed.count == before
+
+
+async def test_what_waited_for_too_long_is_overdue(runtime, clock):
+    await with_link(runtime)
+    await arrive(runtime, *(referral(f"M-{n}") for n in range(2 * readings.MOST_WAITING + 1)))
+    left = [await interpret_next(runtime)]
+    clock.advance(timedelta(seconds=OVERDUE_SECONDS + 1))
+    left += [await interpret_next(runtime), await interpret_next(runtime)]
+    assert left == [Left.SOME, Left.OVERDUE, Left.NOTHING]
 
 
 async def test_a_reader_that_goes_on_reads_by_the_links_as_they_are_now(runtime):
@@ -305,7 +320,7 @@ async def test_a_defect_in_reading_makes_a_review_and_does_not_hold_the_queue(ru
     assert interpret.understand(unreadable).reading == Doubtful("interpretation_failed")
 
 
-async def test_reading_waits_for_a_crowd_to_leave_but_not_for_ever():
+async def test_reading_waits_for_the_end_of_a_rush_but_not_for_ever():
     looks = iter([True, True, False])
     await give_way(lambda: next(looks))
     assert next(looks, None) is None
@@ -313,7 +328,7 @@ async def test_reading_waits_for_a_crowd_to_leave_but_not_for_ever():
         await give_way(lambda: True)
 
 
-async def test_a_crowd_that_stays_does_not_stop_the_reading(runtime):
+async def test_a_rush_without_end_does_not_stop_the_reading(runtime):
     await with_link(runtime)
     await arrive(runtime, referral())
     reading = asyncio.create_task(interpreter(runtime, lambda: True))

@@ -73,9 +73,9 @@ class Listener:
         self.server = Server(self, limits)
 
     @property
-    def is_crowded(self) -> bool:
-        """Whether many wait for their answer at once."""
-        return self._batches.is_crowded
+    def is_rushed(self) -> bool:
+        """Whether messages come one upon the other."""
+        return self._batches.is_rushed
 
     async def run(self, host: str, port: int) -> None:
         """Serve plain MLLP until cancelled; then finish what is framed."""

@@ -15,15 +15,20 @@ import structlog
 
 from common.errors import Retry
 from common.service import Runtime
-from emr_bridge.workers.interpreter import INTERVAL_SECONDS, give_way
+from emr_bridge.workers.interpreter import INTERVAL_SECONDS, Left, give_way
 
 log = structlog.get_logger()
 
 LOOK = b"l"
 """To the process: read the oldest messages that were kept."""
 
-ROWS, EVENTS, MORE, IDLE = b"r", b"e", b"m", b"i"
-"""From the process: it committed rows, and events; there may be more to read, there is nothing to read."""
+ROWS, EVENTS = b"r", b"e"
+"""From the process: it committed rows, and events."""
+
+LEFT = {Left.NOTHING: b"i", Left.SOME: b"m", Left.OVERDUE: b"o"}
+"""From the process, at the end of each look: what is left to be read."""
+
+SAID = {byte: left for left, byte in LEFT.items()}
 
 CAREFUL = "careful"
 """The argument that has it read nothing in itself: the one before it ended, or stuck, at some message."""
@@ -49,7 +54,7 @@ class ReadingApart:
     """Runs the process for as long as it lives."""
 
     runtime: Runtime
-    is_crowded: Callable[[], bool] = lambda: False
+    is_rushed: Callable[[], bool] = lambda: False
     command: Sequence[str] = COMMAND
     patience_seconds: float = PATIENCE_SECONDS
     grace_seconds: float = GRACE_SECONDS
@@ -88,21 +93,23 @@ class ReadingApart:
                 db.committed.notify()
             if EVENTS in said:
                 db.told.notify()
-            if MORE in said:
-                await give_way(self.is_crowded)
-            elif IDLE in said and some_came:
-                await asyncio.sleep(GATHER_SECONDS)
-            elif IDLE in said:
-                await db.committed.wait(self.interval_seconds, since=db.committed.count)
-            else:
+            left = SAID.get(said[-1:])
+            if left is None:
                 return
+            if left is Left.NOTHING and not some_came:
+                await db.committed.wait(self.interval_seconds, since=db.committed.count)
+                continue
+            if left is Left.NOTHING:
+                await asyncio.sleep(GATHER_SECONDS)
+            if left is not Left.OVERDUE:
+                await give_way(self.is_rushed)
 
     async def _answer(self, heard: StreamReader) -> bytes:
         """Return what it says to one LOOK, which is little; nothing where it is gone, or stuck."""
         said = b""
         try:
             async with asyncio.timeout(self.patience_seconds):
-                while not said.endswith((MORE, IDLE)) and (more := await heard.read(64)):
+                while said[-1:] not in SAID and (more := await heard.read(64)):
                     said += more
         except TimeoutError:
             log.warning("reader_stuck")

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import IntEnum
 
 import structlog
 
@@ -12,7 +14,7 @@ from common.verdicts import is_momentary, is_outage
 from common.worker import poll
 from emr_bridge.formats.hl7v2.interpret.reading import Doubtful
 from emr_bridge.handlers import interpret, marks, reply
-from emr_bridge.handlers.interpret import Understood
+from emr_bridge.handlers.interpret import Oldest, Understood
 from emr_bridge.handlers.marks import Marks
 from emr_bridge.handlers.record import record
 from emr_bridge.store import readings
@@ -24,29 +26,40 @@ INTERVAL_SECONDS = 1.0
 """How often a loop looks without being woken."""
 
 LONGEST_PAUSE_SECONDS = 1.0
-"""How long reading gives way to a crowded door; then it reads some all the same."""
+"""How long reading gives way to a rush at the door; then it reads some all the same."""
 
 LOOK_SECONDS = 0.02
-"""How often it looks whether the crowd has gone."""
+"""How often it looks whether the rush is over."""
+
+OVERDUE_SECONDS = 10.0
+"""How old a message becomes while reading gives way; when one is older, reading goes on."""
 
 TURN_SECONDS = 0.02
 TURNS_ASKED = 50
 """How long a replica asks for its turn; then it goes on without: that is slower, not wrong."""
 
 
-async def interpreter(runtime: Runtime, is_crowded: Callable[[], bool] = lambda: False) -> None:
-    """Read kept messages until cancelled; where many wait at the door, they come first.
+class Left(IntEnum):
+    """What a look left to be read; `OVERDUE` where it has waited for longer than it may."""
+
+    NOTHING = 0
+    SOME = 1
+    OVERDUE = 2
+
+
+async def interpreter(runtime: Runtime, is_rushed: Callable[[], bool] = lambda: False) -> None:
+    """Read kept messages until cancelled; where they come one upon the other, the door comes first.
 
     Somebody waits for an answer at the door, and nobody for the reading, which takes many times as
-    long. A message or two at a time are no crowd: they are read as soon as they are kept.
+    long. A message now and then is no rush: it is read as soon as it is kept.
     """
     reader = Reader()
 
     async def step() -> bool:
-        more = await interpret_next(runtime, reader)
-        if more:
-            await give_way(is_crowded)
-        return more
+        left = await interpret_next(runtime, reader)
+        if left is Left.SOME:
+            await give_way(is_rushed)
+        return left is not Left.NOTHING
 
     try:
         await poll(step, wake=runtime.db.committed, every=INTERVAL_SECONDS, rest=0)
@@ -54,16 +67,16 @@ async def interpreter(runtime: Runtime, is_crowded: Callable[[], bool] = lambda:
         reader.close()
 
 
-async def give_way(is_crowded: Callable[[], bool]) -> None:
-    """Return when the door is no longer crowded, or has been for too long."""
+async def give_way(is_rushed: Callable[[], bool]) -> None:
+    """Return when the rush at the door is over, or has been for too long."""
     loop = asyncio.get_running_loop()
     until = loop.time() + LONGEST_PAUSE_SECONDS
-    while is_crowded() and loop.time() < until:  # noqa: ASYNC110 - a crowd does not say when it leaves
+    while is_rushed() and loop.time() < until:  # noqa: ASYNC110 - a rush does not say when it is over
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def interpret_next(runtime: Runtime, reader: Reader | None = None) -> bool:
-    """Read the oldest messages and record what they became; return whether others wait.
+async def interpret_next(runtime: Runtime, reader: Reader | None = None) -> Left:
+    """Read the oldest messages and record what they became; return what is left.
 
     What follows from reading is written with it: by what they are searched, and the application
     ACKs that are due.
@@ -80,7 +93,14 @@ async def interpret_next(runtime: Runtime, reader: Reader | None = None) -> bool
             if not await _written(runtime, understood, numbers):
                 for one in understood:
                     await _write_alone(runtime, one)
-    return not found.is_all
+    return _left(found, now=runtime.clock())
+
+
+def _left(found: Oldest, *, now: datetime) -> Left:
+    if found.is_all:
+        return Left.NOTHING
+    waited = now - found.messages[0].received_at
+    return Left.OVERDUE if waited > timedelta(seconds=OVERDUE_SECONDS) else Left.SOME
 
 
 async def _written(runtime: Runtime, understood: Sequence[Understood], numbers: Marks) -> bool:

@@ -55,7 +55,7 @@ async def read_here(found: Found) -> Read:
 
 @dataclass(slots=True)
 class Reader:
-    """Reads for one interpreter; starts its process at the first message, as a crowd does not wait for it."""
+    """Reads for one interpreter; starts its process at the first message, as a rush does not wait for it."""
 
     read_all: Callable[[Found], Read] = understand_all
     patience_seconds: float = PATIENCE_SECONDS
