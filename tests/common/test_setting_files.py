@@ -114,6 +114,6 @@ def test_a_service_says_in_a_sentence_why_it_does_not_start(tmp_path, environmen
 
 
 def test_every_class_of_settings_reads_files():
-    from embedded.reference import SETTINGS
+    from embedded.parts import SETTINGS
 
     assert all(issubclass(kind, FiledSettings) for kind in SETTINGS.values())

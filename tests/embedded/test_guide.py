@@ -46,6 +46,7 @@ def unknown(line: str) -> Iterator[str]:
             yield word
             return
         command = command.commands[word]
+        command = getattr(command, "real", command)
     options = {option for parameter in command.params for option in parameter.opts}
     yield from (word for word in words if word.startswith("-") and word not in options)
 

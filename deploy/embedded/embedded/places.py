@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from common.settings import SharedSettings
-from embedded.system import ALONE
+from embedded.parts import SERVICES
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,10 @@ def kept(shared: SharedSettings) -> Iterator[Kept]:
         yield Kept("sealing key", shared.key_file)
 
 
-def databases(shared: SharedSettings, services: Container[str] = ALONE) -> Iterator[Kept]:
+def databases(shared: SharedSettings, services: Container[str] = SERVICES) -> Iterator[Kept]:
     """Yield the database of each of these services that keeps it in a file."""
-    for name in filter(services.__contains__, ALONE):
-        url = ALONE[name].settings().database_url
+    for name in filter(services.__contains__, SERVICES):
+        url = SERVICES[name]().database_url
         if url is None:
             yield Kept(f"database of {name}", shared.database_file(name))
         elif (made := make_url(url)).get_backend_name() == "sqlite":

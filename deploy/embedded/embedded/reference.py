@@ -6,33 +6,19 @@
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic_settings import BaseSettings
-
-import emr_bridge.settings
-import intake.settings
-import notifications.settings
 from common.events import schemas
 from common.events.registry import TYPES
-from common.settings import SharedSettings, TracingSettings
+from common.settings import SharedSettings
 from embedded import asyncapi, hl7_page, hl7_sent
-from embedded.settings import Settings
+from embedded.parts import SETTINGS
 from embedded.system import Overrides, compose
 from intake.domain import diagram
 from intake.domain.commands import FROM
 from intake.domain.prior_authorization import NEXT_ACTOR, PaState
 from intake.domain.referral import WAITS, Status
-
-SETTINGS: Mapping[str, type[BaseSettings]] = {
-    "All services": SharedSettings,
-    "Traces": TracingSettings,
-    "Embedded mode": Settings,
-    "intake": intake.settings.Settings,
-    "emr-bridge": emr_bridge.settings.Settings,
-    "notifications": notifications.settings.Settings,
-}
 
 
 def generated() -> Iterator[tuple[str, str]]:

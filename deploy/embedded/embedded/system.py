@@ -21,7 +21,7 @@ from common.clock import Clock
 from common.errors import Misconfigured
 from common.eventlog.open import open_log
 from common.service import Service
-from common.settings import ServiceSettings, SharedSettings
+from common.settings import SharedSettings
 from embedded.root import root_api
 from embedded.settings import Settings
 
@@ -81,19 +81,12 @@ class System:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class Alone:
-    """What it takes to run one service as a process of its own."""
-
-    settings: type[ServiceSettings]
-    build: Callable[..., Service]
-
-
-ALONE: Mapping[str, Alone] = {
-    "intake": Alone(intake.settings.Settings, intake.app.build),
-    "emr-bridge": Alone(emr_bridge.settings.Settings, emr_bridge.app.build_alone),
-    "notifications": Alone(notifications.settings.Settings, notifications.app.build),
+ALONE: Mapping[str, Callable[..., Service]] = {
+    "intake": intake.app.build,
+    "emr-bridge": emr_bridge.app.build_alone,
+    "notifications": notifications.app.build,
 }
+"""What builds each service where it is a process of its own."""
 
 
 def of_name(services: Sequence[Service], name: str | None) -> Sequence[Service]:

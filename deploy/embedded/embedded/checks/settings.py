@@ -11,7 +11,7 @@ from common.errors import Misconfigured
 from common.settings import TracingSettings
 from common.tracing_otlp import is_wanted
 from embedded.checks.finding import Finding
-from embedded.reference import SETTINGS
+from embedded.parts import SETTINGS
 from emr_bridge.app import bindings_of, certificates_of, outbound_tls
 
 UNREADABLE = "settings"

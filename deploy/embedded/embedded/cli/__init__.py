@@ -5,25 +5,7 @@ It leaves with 0 done, 1 failed, 2 wrong usage, 3 nothing to do, 4 partly done o
 
 import typer
 
-from embedded.cli import (
-    clinics,
-    config,
-    deadletters,
-    deliveries,
-    doctor,
-    events,
-    hl7,
-    lag,
-    links,
-    messages,
-    outbound,
-    people,
-    promises,
-    run,
-    simulate,
-    topics,
-)
-from embedded.cli.output import Commands
+from embedded.cli.commands import Commands
 
 app = typer.Typer(
     cls=Commands,
@@ -32,26 +14,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
-GROUPS = {
-    "clinics": clinics.app,
-    "config": config.app,
-    "dead-letters": deadletters.app,
-    "deliveries": deliveries.app,
-    "events": events.app,
-    "hl7": hl7.app,
-    "links": links.app,
-    "messages": messages.app,
-    "outbound": outbound.app,
-    "promises": promises.app,
-    "reviews": people.reviews,
-    "simulate": simulate.app,
-    "tasks": people.tasks,
-    "topics": topics.app,
-}
-for name, group in GROUPS.items():
-    app.add_typer(group, name=name)
-app.command("serve")(run.serve)
-app.command("migrate")(run.migrate)
-app.command("lag")(lag.lag)
-app.command("doctor")(doctor.doctor)
-app.command("demo")(run.demo)
+
+
+@app.callback()
+def referral_loop() -> None:
+    """Have typer know that this is a group: its commands are in `embedded.cli.commands`."""

@@ -11,7 +11,7 @@ from embedded.cli.options import AsJson, IntakeUrl, Limit
 from embedded.cli.output import NOTHING_TO_DO, fail, hint, show_one, show_rows
 from embedded.clinic_file import body_of, read_clinics
 
-app = typer.Typer(help="Clinics: import from a file, list, show.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("import")

@@ -12,9 +12,9 @@ from pydantic_settings import BaseSettings
 from common.setting_files import SUFFIX, surroundings
 from embedded.cli.options import AsJson
 from embedded.cli.output import show_rows
-from embedded.reference import SETTINGS
+from embedded.parts import SETTINGS
 
-app = typer.Typer(help="The settings.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 USER_INFO = re.compile(r"//[^/@\s]*@")
 QUERY = re.compile(r"\?.*$")

@@ -9,7 +9,7 @@ from embedded.cli.client import Api, actor_or_me
 from embedded.cli.options import Actor, AsJson, Clinic, Limit, NotificationsUrl, Referral, Yes
 from embedded.cli.output import err, show_one, show_rows
 
-app = typer.Typer(help="Deliveries: list, show, send again.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 DeliveryId = Annotated[UUID, typer.Argument(help="The delivery's id.")]
 WITHHELD = {"request_reason"}

@@ -15,7 +15,7 @@ from embedded.cli import existing
 from embedded.cli.options import Referral
 from embedded.cli.output import NOTHING_TO_DO, fail, out, show_one
 
-app = typer.Typer(help="The event topics.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 Topics = Annotated[list[str] | None, typer.Option("--topic", "-t", help="Only this topic.")]
 Types = Annotated[list[str] | None, typer.Option("--type", help="Only this type; may be repeated.")]

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from common.eventlog.open import open_log
 from common.eventlog.port import EventLog
 from common.settings import SharedSettings
+from embedded.cli import late
 from embedded.cli.output import NOTHING_TO_DO, fail
 from embedded.places import Kept, databases
-from embedded.system import Overrides, System, compose
 
 
 def event_log() -> EventLog:
@@ -19,21 +19,25 @@ def event_log() -> EventLog:
 
 
 @asynccontextmanager
-async def beside_its_log() -> AsyncGenerator[System]:
+async def beside_its_log() -> "AsyncGenerator[late.system.System]":
     """Open the system to ask its log; where the log's file is not, leave with a sentence."""
     shared = SharedSettings()
     _check(_log(shared))
-    async with compose(Overrides(), shared=shared).opened(migrate=False) as system:
+    async with _composed(shared).opened(migrate=False) as system:
         yield system
 
 
 @asynccontextmanager
-async def with_databases(services: Container[str]) -> AsyncGenerator[System]:
+async def with_databases(services: Container[str]) -> "AsyncGenerator[late.system.System]":
     """Open the system to ask the databases of these services; where a file is not, as above."""
     shared = SharedSettings()
     _check(databases(shared, services))
-    async with compose(Overrides(), shared=shared).opened(migrate=False) as system:
+    async with _composed(shared).opened(migrate=False) as system:
         yield system
+
+
+def _composed(shared: SharedSettings) -> "late.system.System":
+    return late.system.compose(late.system.Overrides(), shared=shared)
 
 
 def _log(shared: SharedSettings) -> list[Kept]:

@@ -22,10 +22,7 @@ from emr_bridge.formats.hl7v2.header import Header
 from emr_bridge.formats.hl7v2.naming import lint, sheet
 from emr_bridge.formats.hl7v2.reader import read
 
-app = typer.Typer(
-    help="HL7 v2 by hand: send, listen, show, lint. Works with any MLLP peer, not only with ours.",
-    no_args_is_help=True,
-)
+app = typer.Typer(no_args_is_help=True)
 
 Files = Annotated[
     list[Path],

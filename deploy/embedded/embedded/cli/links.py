@@ -8,7 +8,7 @@ from embedded.cli.client import Api, actor_or_me
 from embedded.cli.options import Actor, AsJson, BridgeUrl
 from embedded.cli.output import show_one, show_rows
 
-app = typer.Typer(help="Links to EMRs: list, show, resume.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 LinkId = Annotated[str, typer.Argument(help="The link's id, such as north-clinic/epic.")]
 COLUMNS = ("id", "state", "circuit", "depth", "oldest", "parked", "last_answer", "last_error")

@@ -11,9 +11,7 @@ from embedded.cli.output import WRONG_USAGE, fail, show_json, show_one, show_row
 from embedded.hl7 import printing
 from emr_bridge.formats.hl7v2.naming import Cell, Line
 
-app = typer.Typer(
-    help="Messages that EMRs sent or are sent: list, show, read, raw.", no_args_is_help=True
-)
+app = typer.Typer(no_args_is_help=True)
 
 COLUMNS = ("id", "at", "direction", "link_id", "control_id", "message_type", "state", "reason")
 

@@ -10,10 +10,7 @@ from embedded.cli.client import Api, actor_or_me, patient_data_token
 from embedded.cli.options import Actor, AsJson, BridgeUrl, Clinic, Limit, MessageId, Referral
 from embedded.cli.output import show_one, show_rows, write_message
 
-app = typer.Typer(
-    help="Messages to EMRs: list, show, and for a parked one raw, edit, replay, give-up.",
-    no_args_is_help=True,
-)
+app = typer.Typer(no_args_is_help=True)
 
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept, sealed, in the audit.")]
 COLUMNS = (

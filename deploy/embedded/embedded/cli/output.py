@@ -6,15 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy.exc import DBAPIError
-from typer.core import TyperGroup
-
-from common import logs
-from common.errors import ReferralLoopError
 
 out = Console()
 err = Console(stderr=True)
@@ -87,36 +81,6 @@ def fail(sentence: str, *, code: int = FAILED) -> typer.Exit:
     """Tell on stderr what is wrong; raise what is returned."""
     err.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
     return typer.Exit(code)
-
-
-class Commands(TyperGroup):
-    """The outermost command: an expected failure of any command is a sentence, not a traceback."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command that was asked for; what it logs goes to stderr, and `serve` says more."""
-        logs.configure(level="warning", form="console")
-        try:
-            return super().invoke(ctx)
-        except ReferralLoopError as error:
-            raise fail(str(error)) from error
-        except ValidationError as error:
-            raise fail(_unreadable(error)) from error
-        except (DBAPIError, OSError) as error:
-            told = type(getattr(error, "orig", None) or error).__name__
-            hint = "is the address right, and was `referral-loop migrate` run?"
-            raise fail(f"a database or the event log did not answer ({told}): {hint}") from error
-
-
-def _unreadable(error: ValidationError) -> str:
-    """Name the variables that cannot be read and why; of another model its fields."""
-    from embedded.checks.settings import unreadable  # only here: it knows all services
-
-    faults = list(unreadable()) or [
-        (".".join(map(str, fault["loc"])), fault["msg"])
-        for fault in error.errors(include_input=False)
-    ]
-    told = "; ".join(f"{name}: {why}" for name, why in faults)
-    return f"settings that cannot be used: {told}"
 
 
 def write_message(to: Path, content: bytes, *, as_json: bool) -> None:

@@ -9,8 +9,8 @@ from embedded.cli.client import Api, actor_or_me
 from embedded.cli.options import Actor, AsJson, Clinic, IntakeUrl, Limit, NotificationsUrl
 from embedded.cli.output import show_one, show_rows
 
-reviews = typer.Typer(help="Reviews: submissions that a person must place.", no_args_is_help=True)
-tasks = typer.Typer(help="Tasks: what a person must do.", no_args_is_help=True)
+reviews = typer.Typer(no_args_is_help=True)
+tasks = typer.Typer(no_args_is_help=True)
 
 WITHHELD = {"submission", "note"}
 """Patient data."""

@@ -8,7 +8,7 @@ from embedded.cli.client import Api
 from embedded.cli.options import AsJson, Clinic, Limit, NotificationsUrl, Referral
 from embedded.cli.output import show_rows
 
-app = typer.Typer(help="Promises: what is owed, and whether it was kept.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 PRESSING_FIRST = ("at_risk", "broken", "open", "kept")
 

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from common import logs, migrations, runner
+from common import logs
 from common.settings import SharedSettings
+from embedded.cli import late
 from embedded.cli.options import AsJson, Named
 from embedded.cli.output import WRONG_USAGE, fail, out, show_json, show_rows
-from embedded.system import ALONE, Overrides, compose, of_name
+from embedded.parts import SERVICES
 
 
 def serve(service: Named = None, as_json: AsJson = False) -> None:
@@ -20,32 +21,32 @@ def serve(service: Named = None, as_json: AsJson = False) -> None:
         return
     shared = SharedSettings()
     logs.configure(level=shared.log_level, form="json" if as_json else shared.log_format)
-    system = compose(Overrides(), shared=shared)
+    system = late.system.compose(late.system.Overrides(), shared=shared)
     if as_json:
         mllp, tls = (system.mllp.get(spoken) for spoken in ("MLLP", "MLLP over TLS"))
         show_json({"url": system.url, "mllp": mllp, "mllp_tls": tls})
     else:
         for line in system.where_to_look():
             out.print(line, highlight=False)
-    runner.until_stopped(system.run())
+    late.runner.until_stopped(system.run())
 
 
 def _serve_alone(name: str) -> None:
     """Run one service as its own image does; logs and address by its own settings."""
-    if name not in ALONE:
-        raise fail(f"there is no service {name}: {', '.join(ALONE)}", code=WRONG_USAGE)
-    alone = ALONE[name]
-    runner.main(name, alone.settings, alone.build)
+    if name not in SERVICES:
+        raise fail(f"there is no service {name}: {', '.join(SERVICES)}", code=WRONG_USAGE)
+    late.runner.main(name, SERVICES[name], late.system.ALONE[name])
 
 
 def migrate(service: Named = None, as_json: AsJson = False) -> None:
     """Bring the databases to their newest revision."""
 
     async def upgrade() -> list[str]:
-        async with compose(Overrides()).opened(migrate=False) as system:
-            wanted = of_name(system.services, service)
+        composed = late.system.compose(late.system.Overrides())
+        async with composed.opened(migrate=False) as system:
+            wanted = late.system.of_name(system.services, service)
             for one in wanted:
-                await migrations.upgrade(one.runtime.db, one.migrations)
+                await late.migrations.upgrade(one.runtime.db, one.migrations)
             return [one.name for one in wanted]
 
     done = asyncio.run(upgrade())
@@ -63,6 +64,4 @@ def demo(
     stay: Annotated[bool, typer.Option("--stay", help="Keep serving after the story.")] = False,
 ) -> None:
     """Show the whole loop on synthetic clinics; exit 0 only if every promise was kept."""
-    from embedded.demo import play
-
-    raise typer.Exit(play.run(folder, speed=speed, stay=stay))
+    raise typer.Exit(late.play.run(folder, speed=speed, stay=stay))

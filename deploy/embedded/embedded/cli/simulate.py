@@ -8,19 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
+from embedded.cli import late
 from embedded.cli.options import AsJson
 from embedded.cli.output import PARTIAL, WRONG_USAGE, err, fail, show_rows
 from emr_bridge.settings import Settings as EmrBridge
-from simulators import fax_gateway, webhook_receiver
 from simulators.emr import EmrClient, EmrServer, NoAnswerError
 from simulators.emr.app import run as run_emr
 from simulators.emr.messages import BUILDERS, Envelope
 from simulators.emr.samples import numbered
-from simulators.fax_gateway.app import run as run_gateway
 from simulators.loopback import LOOPBACK
-from simulators.webhook_receiver.app import run as run_receiver
 
-app = typer.Typer(help="Stand-ins for the outside, on loopback.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 Port = Annotated[int, typer.Option("--port", help="TCP port on loopback.")]
 
@@ -35,7 +33,7 @@ def gateway(
     as_json: AsJson = False,
 ) -> None:
     """Run a fax gateway until Ctrl-C; it prints the settings that point `serve` at it."""
-    account = fax_gateway.Account()
+    account = late.fax_gateway.Account()
     told = {
         "NOTIFICATIONS_SINCH_BASE_URL": f"http://{LOOPBACK}:{port}",
         "NOTIFICATIONS_SINCH_PROJECT_ID": account.project_id,
@@ -44,7 +42,7 @@ def gateway(
         "NOTIFICATIONS_FAX_FROM_NUMBER": "+13125550198",
     }
     _tell("fax gateway", told, as_json=as_json)
-    run_gateway(folder, account, host=LOOPBACK, port=port, answer_after=answer_after)
+    late.fax_gateway.run(folder, account, host=LOOPBACK, port=port, answer_after=answer_after)
 
 
 @app.command("emr")
@@ -66,14 +64,14 @@ def receiver(
     as_json: AsJson = False,
 ) -> None:
     """Run a webhook receiver that checks signatures, until Ctrl-C."""
-    used = secret or webhook_receiver.new_secret()
+    used = secret or late.webhook_receiver.new_secret()
     told = {
         "url": f"http://{LOOPBACK}:{port}/hook",
         "secret": used,
         "NOTIFICATIONS_WEBHOOK_ALLOW_LOOPBACK": "true",
     }
     _tell("webhook receiver", told, as_json=as_json)
-    run_receiver(used, host=LOOPBACK, port=port)
+    late.webhook_receiver.run(used, host=LOOPBACK, port=port)
 
 
 @app.command("send")

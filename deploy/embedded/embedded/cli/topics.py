@@ -13,7 +13,7 @@ from common.settings import SharedSettings
 from embedded.cli.options import AsJson
 from embedded.cli.output import NOTHING_TO_DO, PARTIAL, fail, show_rows
 
-app = typer.Typer(help="Topics of the cluster: apply the declaration, list.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 File = Annotated[Path, typer.Option("--file", help="The declaration.")]
 Replication = Annotated[
