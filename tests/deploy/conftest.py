@@ -21,7 +21,7 @@ OWN: Mapping[str, type[ServiceSettings]] = {
 
 @pytest.fixture(scope="session")
 def settings_of() -> Mapping[str, frozenset[str]]:
-    """For each service the environment variables that it reads; misspelt ones are ignored by it."""
+    """For each service the environment variables that it reads; misspelt ones change nothing."""
     everyones = (SharedSettings, TracingSettings)
     shared = {name.upper() for kind in everyones for name in kind.model_fields}
     return {

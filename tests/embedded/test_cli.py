@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.embedded.conftest import serving
 from typer.testing import CliRunner
 
 from common.clock import utc_now
@@ -108,6 +109,24 @@ def test_a_setting_that_cannot_be_used_is_named_without_its_value(monkeypatch):
     told = RUN.invoke(app, ["config", "print"])
     assert (told.exit_code, SECRET in told.output) == (1, False)
     assert "PORT" in told.stderr
+
+
+def test_a_mistyped_setting_is_told_beside_the_settings_and_not_among_them(monkeypatch):
+    monkeypatch.setenv("INTAKE_API_TOKN", SECRET)
+    told = RUN.invoke(app, ["config", "print", "--json"])
+    assert "INTAKE_API_TOKN" not in {row["name"] for row in json.loads(told.stdout)}
+    assert "no setting is named INTAKE_API_TOKN; is INTAKE_API_TOKEN meant?" in told.stderr
+    assert SECRET not in told.output
+
+
+def test_the_system_that_starts_names_what_is_mistyped(tmp_path):
+    with serving(tmp_path, NOTIFICATIONS_FAX_FORM_NUMBER=SECRET, LOG_FORMAT="json"):
+        printed = (tmp_path / "printed.log").read_text()
+    (line,) = [line for line in printed.splitlines() if "unknown_setting" in line]
+    told = json.loads(line)
+    assert told["variable"] == "NOTIFICATIONS_FAX_FORM_NUMBER"
+    assert told["nearest"] == "NOTIFICATIONS_FAX_FROM_NUMBER"
+    assert SECRET not in printed
 
 
 def test_a_log_in_a_file_has_no_topics_to_apply(monkeypatch):

@@ -76,6 +76,16 @@ def test_a_system_on_servers_keeps_nothing_in_the_folder(tmp_path, monkeypatch):
     assert not machine.data_folder(shared).is_off
 
 
+def test_a_mistyped_setting_is_named_with_the_one_that_is_meant_and_without_its_value(environment):
+    mistyped = {"NOTIFICATIONS_SINCH_KEY_SECRT": "zzsecret", "INTAKE_SERVICE_HOST": "10.0.0.1"}
+    found = looked(environment | mistyped)["here", "names of settings"]
+    assert found["state"] == "off"
+    assert "NOTIFICATIONS_SINCH_KEY_SECRT" in found["told"]
+    assert "NOTIFICATIONS_SINCH_KEY_SECRET" in found["todo"]
+    assert "zzsecret" not in str(found)
+    assert looked(environment)["here", "names of settings"]["state"] == "ok"
+
+
 TOLD_OF_ONE = 2
 """Notices of a new referral that lacks something: received, and what is needed."""
 

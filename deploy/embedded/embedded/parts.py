@@ -22,3 +22,6 @@ SETTINGS: Mapping[str, type[FiledSettings]] = {
     **SERVICES,
 }
 """Every setting there is, by the part that reads it."""
+
+NAMED_BY_US = tuple(kind for kind in SETTINGS.values() if kind is not TracingSettings)
+"""Those of which we know every name; OpenTelemetry has more than we list."""

@@ -42,7 +42,9 @@ def settings_page() -> str:
         "# Settings",
         "",
         "Read once from the environment (or `.env`) when a process starts. Instead of any `NAME` the",
-        "variable `NAME_FILE` may name a file that holds the value, as secrets are mounted. Generated.",
+        "variable `NAME_FILE` may name a file that holds the value, as secrets are mounted. A variable that",
+        "looks like one of these and is none is named at the start (`unknown_setting` in the log) and by",
+        "`referral-loop doctor`. Generated.",
     ]
     for title, settings in SETTINGS.items():
         prefix = settings.model_config.get("env_prefix", "")

@@ -68,6 +68,8 @@ ALLOWED = frozenset(
         "fax_id",
         "pages",
         "trace_id",
+        "variable",
+        "nearest",
     ]
 )
 """Every key that may be logged; values are ids, codes, sizes and times."""

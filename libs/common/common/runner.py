@@ -24,7 +24,16 @@ from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
-from common import garbage, gauges, logs, migrations, relay, retention, supervision
+from common import (
+    garbage,
+    gauges,
+    logs,
+    migrations,
+    relay,
+    retention,
+    supervision,
+    unknown_settings,
+)
 from common.auth import BearerToken, check_exposure
 from common.clock import Clock, accelerated
 from common.consumer import Consumer
@@ -92,6 +101,7 @@ def main(name: str, kind: type[Own], build: Callable[[Own, Runtime], Service]) -
     try:
         settings, shared = kind(), SharedSettings()
         logs.configure(level=shared.log_level, form=shared.log_format)
+        unknown_settings.warn([kind, SharedSettings])
         check_exposure(settings.host, settings.api_token)
         service = build(settings, open_runtime(name, settings, shared, log=open_log(shared)))
         if settings.api_token:

@@ -10,11 +10,13 @@ import emr_bridge.settings
 from common.errors import Misconfigured
 from common.settings import TracingSettings
 from common.tracing_otlp import is_wanted
+from common.unknown_settings import unknown
 from embedded.checks.finding import Finding
-from embedded.parts import SETTINGS
+from embedded.parts import NAMED_BY_US, SETTINGS
 from emr_bridge.app import bindings_of, certificates_of, outbound_tls
 
 UNREADABLE = "settings"
+NAMES = "names of settings"
 
 RECEIVING = (
     "correct EMR_BRIDGE_MLLP_HOST and EMR_BRIDGE_MLLP_TLS_CERTIFICATE, _KEY, _CLIENT_AUTHORITY"
@@ -42,12 +44,21 @@ def variable(kind: type[BaseSettings], field: str) -> str:
 
 def look() -> Iterator[Finding]:
     """Look at every setting; what cannot be read hides what it names."""
-    faults = list(unreadable())
+    mistyped, faults = list(_mistyped()), list(unreadable())
+    yield from mistyped
     for name, why in faults:
         yield Finding("here", UNREADABLE, f"{name}: {why}", f"correct {name}")
     if not faults:
         yield Finding("here", UNREADABLE, "all can be read")
+        if not mistyped:
+            yield Finding("here", NAMES, "each variable is one")
         yield from _usable()
+
+
+def _mistyped() -> Iterator[Finding]:
+    for one in unknown(NAMED_BY_US):
+        todo = f"is {one.nearest} meant?" if one.nearest else "take it away: it changes nothing"
+        yield Finding("here", NAMES, f"no setting is named {one.variable}", todo)
 
 
 def _usable() -> Iterator[Finding]:

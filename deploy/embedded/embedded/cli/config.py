@@ -10,9 +10,10 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from common.setting_files import SUFFIX, surroundings
+from common.unknown_settings import unknown
 from embedded.cli.options import AsJson
-from embedded.cli.output import show_rows
-from embedded.parts import SETTINGS
+from embedded.cli.output import hint, show_rows
+from embedded.parts import NAMED_BY_US, SETTINGS
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -31,6 +32,9 @@ def print_all(
     """Print every setting as it holds now, and where it comes from. Secrets: only whether set."""
     rows = [row for part, kind in SETTINGS.items() for row in rows_of(part, kind, redact=redact)]
     show_rows("Settings", ("part", "name", "value", "source"), rows, as_json=as_json)
+    for one in unknown(NAMED_BY_US):
+        meant = f"; is {one.nearest} meant?" if one.nearest else ""
+        hint(f"no setting is named {one.variable}{meant}")
 
 
 def rows_of(part: str, kind: type[BaseSettings], *, redact: bool) -> list[dict[str, Any]]:

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from common import logs
+from common import logs, unknown_settings
 from common.settings import SharedSettings
 from embedded.cli import late
 from embedded.cli.options import AsJson, Named
 from embedded.cli.output import WRONG_USAGE, fail, out, show_json, show_rows
-from embedded.parts import SERVICES
+from embedded.parts import NAMED_BY_US, SERVICES
 
 
 def serve(service: Named = None, as_json: AsJson = False) -> None:
@@ -21,6 +21,7 @@ def serve(service: Named = None, as_json: AsJson = False) -> None:
         return
     shared = SharedSettings()
     logs.configure(level=shared.log_level, form="json" if as_json else shared.log_format)
+    unknown_settings.warn(NAMED_BY_US)
     system = late.system.compose(late.system.Overrides(), shared=shared)
     if as_json:
         mllp, tls = (system.mllp.get(spoken) for spoken in ("MLLP", "MLLP over TLS"))
