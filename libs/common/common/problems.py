@@ -1,21 +1,20 @@
 """Errors on `/v1` as problem+json (RFC 9457). No answer repeats what was sent: it may be a person's data."""
 
-import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, get_args
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from pydantic_core.core_schema import ErrorType
 from starlette.exceptions import HTTPException
 from starlette.types import Message
 
 from common import tracing
 from common.errors import ConcurrentUpdate, IllegalMove, Refused, Retry, Stale
+from common.field_words import words
 from common.tracing_http import TRACE_ID
 from common.verdicts import is_momentary, is_outage
 
@@ -25,25 +24,7 @@ MEDIA_TYPE = "application/problem+json"
 TYPES = "https://referral-loop.dev/problems/"
 BODY = "body"
 
-WITHHELD = "cannot be used"
-"""Said where the framework's own words might repeat what was sent."""
-
-PLAIN: dict[str, str] = {
-    "uuid_parsing": "must be a UUID",
-    "url_parsing": "must be a URL",
-    "url_syntax_violation": "must be a URL",
-    "union_tag_invalid": "the tag is none of the known ones",
-    "bytes_invalid_encoding": "must be encoded as the schema says",
-    "json_invalid": "must be valid JSON",
-}
-"""Our words for the errors of pydantic that show a part of the input."""
-
 NO_OBJECT = "must be a JSON object, sent with Content-Type: application/json"
-
-FIXED = frozenset(get_args(ErrorType)) - {"value_error", "assertion_error", "get_attribute_error"}
-"""The errors of pydantic whose words speak of the rule alone; validators choose the others' words."""
-
-WORD = re.compile(r"\w{3,}")
 
 
 class TooLarge(HTTPException):
@@ -164,24 +145,8 @@ def _field(error: dict[str, Any]) -> FieldProblem:
     if place == [BODY] and error["type"] == "model_attributes_type":
         return FieldProblem(pointer="", detail=NO_OBJECT)
     if place and place[0] == BODY:
-        return FieldProblem(pointer=pointer(place[1:]), detail=_words(error))
-    return FieldProblem(parameter=".".join(str(part) for part in place[1:]), detail=_words(error))
-
-
-def _words(error: dict[str, Any]) -> str:
-    """Return what is wrong without anything that was sent: a validator's own words may quote it."""
-    told: str = PLAIN.get(error["type"], error["msg"])
-    if error["type"] in FIXED:
-        return told
-    return WITHHELD if _sent(told) & _sent(error.get("input")) else told
-
-
-def _sent(value: Any) -> set[str]:
-    if isinstance(value, Mapping):
-        return set().union(*(_sent(part) for part in value.values()))
-    if isinstance(value, list | tuple):
-        return set().union(*(_sent(part) for part in value))
-    return set(WORD.findall(str(value).lower())) if isinstance(value, str | int | float) else set()
+        return FieldProblem(pointer=pointer(place[1:]), detail=words(error))
+    return FieldProblem(parameter=".".join(str(part) for part in place[1:]), detail=words(error))
 
 
 async def _too_large(request: Request, error: Exception) -> JSONResponse:

@@ -8,11 +8,11 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime
 
 from common.dependencies import Now, Read, RuntimeDep, Tx
 from common.errors import NotFound
 from common.http import PROBLEMS
+from common.moment import Moment
 from emr_bridge.api.messages_schemas import (
     Filters,
     MessageDetail,
@@ -48,8 +48,8 @@ def filters(  # noqa: PLR0913 - one parameter per filter
     type: Annotated[Text, Query(description="MSH-9, such as REF^I12")] = None,
     state: StateName | None = None,
     referral_id: UUID | None = None,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
 ) -> Filters:
     """Read the filters of a search."""
     return Filters(

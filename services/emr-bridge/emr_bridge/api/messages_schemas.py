@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from common.moment import Moment
 from emr_bridge.api.schemas import Answer
 from emr_bridge.domain.message import State
 from emr_bridge.domain.outgoing import OutState
@@ -70,8 +71,8 @@ class Filters(BaseModel):
     message_type: Text | None = None
     state: StateName | None = None
     referral_id: UUID | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
     def wanted(self, **hashes: Any) -> Wanted:
         """Return the same for the store."""

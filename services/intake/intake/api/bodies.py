@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from intake.api.strict import NO_NUL, STRICT, Moment, Strict
+from common.moment import Moment
+from intake.api.strict import NO_NUL, STRICT, Strict
 from intake.domain.prior_authorization import AppealLevel, Benefit, Medium, PaState
 from intake.domain.reasons import (
     CancelReason,

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from common.events import overrides
 from common.events.clinic import Hl7Dialect
+from common.field_words import rule
 from intake.api.strict import NO_NUL, STRICT, Strict
 
 GREATEST_MESSAGE = 256 * 1024 * 1024
@@ -21,7 +22,7 @@ def _network(text: str) -> str:
     try:
         ip_network(text, strict=False)
     except ValueError as error:
-        raise ValueError("must be an address or a network such as 10.20.0.0/16") from error
+        raise rule("must be an address or a network such as 10.20.0.0/16") from error
     return text
 
 
@@ -37,7 +38,7 @@ CodeSet = Annotated[dict[Words, Words], Field(max_length=MOST_ENTRIES)]
 def _place(text: str) -> str:
     """Return where something stands: one place, or several in the order in which they are tried."""
     if not overrides.are_places(text):
-        raise ValueError(overrides.NO_PLACE)
+        raise rule(overrides.NO_PLACE)
     return text
 
 
@@ -46,7 +47,7 @@ def _one_of(known: Iterable[str]) -> AfterValidator:
 
     def check(name: str) -> str:
         if name not in names:
-            raise ValueError(f"must be one of: {', '.join(names)}")
+            raise rule("must be one of: {names}", names=", ".join(names))
         return name
 
     return AfterValidator(check)

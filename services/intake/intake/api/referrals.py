@@ -8,11 +8,12 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from common.dependencies import Read
+from common.moment import Moment
 from intake.api import views, wording
 from intake.api.given import Base, DeskDep, etag
 from intake.api.refusals import LISTING, READING
 from intake.api.shapes import EntryOut, Page, ReferralLine, ReferralOut
-from intake.api.strict import NO_NUL, Moment
+from intake.api.strict import NO_NUL
 from intake.domain.referral import Status
 from intake.store import listing, timeline
 from intake.store import referrals as kept_referrals

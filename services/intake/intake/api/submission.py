@@ -22,8 +22,9 @@ from common.events.submission import (
     Submission,
     TriedDrug,
 )
+from common.moment import Moment
 from intake.api import examples
-from intake.api.strict import STRICT, Moment, Strict
+from intake.api.strict import STRICT, Strict
 
 AT_MOST = Field(max_length=100)
 """More than any chart holds, and few enough to be checked while others wait."""

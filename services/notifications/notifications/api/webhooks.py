@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 
 from common.dependencies import Now, Tx
 from common.idempotency import IdempotentRoute
+from common.moment import Moment
 from notifications.api.given import Actor, GivenDep
 from notifications.api.queries import ClinicId
 from notifications.api.refusals import CHANGING, refusals
@@ -27,7 +27,7 @@ REPLAY = "webhook replay"
 @router.post("/{clinic_id}/webhook/replay", summary="Send missed webhooks again")
 async def replay(
     clinic_id: ClinicId,
-    since: Annotated[AwareDatetime, Query(examples=["2026-03-02T00:00:00Z"])],
+    since: Annotated[Moment, Query(examples=["2026-03-02T00:00:00Z"])],
     actor: Actor,
     tx: Tx,
     given: GivenDep,
