@@ -7,7 +7,8 @@ import pytest
 from tests.embedded.conftest import RUN, until
 from tests.system.whole import free_port
 
-from embedded.cli import app
+from embedded.cli import app, messages
+from embedded.cli.output import visible
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "hl7" / "ref_i12.hl7"
 WHY = ("--reason", "ZZTEST asked for it")
@@ -22,6 +23,32 @@ def message(running):
     assert json.loads(sent.stdout)[0]["errors"] == ["201"]
     (found,) = running.told("messages", "list", "--control-id", "ZZ-READ-1")
     return found
+
+
+@pytest.mark.parametrize("name", ["ZZHIS", "[/ZZ]", "[red]ZZ"])
+def test_the_list_names_the_sender_as_the_message_does(running, name):
+    """Also one that looks like mark-up: whoever sends chooses it, and every list holds it."""
+    to, control_id = f"127.0.0.1:{running.mllp_port}", f"ZZ-{name}"
+    changes = ("--set", f"MSH-3={name}", "--set", "MSH-4=ZZ", "--set", f"MSH-10={control_id}")
+    assert running.run("hl7", "send", str(SAMPLE), "--to", to, *changes, "--json").exit_code in {
+        0,
+        1,
+    }
+    listed = running.run("messages", "list", "--control-id", control_id)
+    assert (listed.exit_code, f"{name}|ZZ" in listed.stdout) == (0, True)
+    (one,) = running.told("messages", "list", "--control-id", control_id)
+    assert (one["sender"], one["direction"]) == (f"{name}|ZZ", "received")
+    shown = running.run("messages", "show", one["id"])
+    assert (shown.exit_code, control_id in shown.stdout) == (0, True)
+
+
+def test_the_sender_of_what_we_send_is_us():
+    assert messages.as_shown({"direction": "sent", "sender": None})["sender"] == "(us)"
+    assert messages.as_shown({"direction": "received", "sender": None})["sender"] is None
+
+
+def test_what_would_steer_a_terminal_is_shown_as_a_sign():
+    assert visible("ZZ\x1b[31m|\u202eA\nB é") == "ZZ\ufffd[31m|\ufffdA\nB é"
 
 
 def test_a_message_is_found_by_the_placers_and_by_the_patients_number(running, message):

@@ -8,12 +8,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
+from rich.markup import escape
 
 from common.eventlog.port import Record
 from common.events.registry import TOPICS
 from embedded.cli import existing
 from embedded.cli.options import Referral
-from embedded.cli.output import NOTHING_TO_DO, fail, out, show_one
+from embedded.cli.output import NOTHING_TO_DO, fail, out, show_one, visible
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -110,10 +111,11 @@ def _print(topic: str, envelope: dict[str, Any], *, as_json: bool) -> None:
         typer.echo(json.dumps(envelope))
         return
     data = envelope["data"]
-    told = " ".join(f"{k}={v}" for k, v in data.items() if k in SHOWN and v is not None)
+    codes = " ".join(f"{k}={v}" for k, v in data.items() if k in SHOWN and v is not None)
+    told = escape(visible(codes))
     out.print(
         f"[dim]{envelope['time'][:19]}[/dim] {topic:20} [bold]{envelope['type']}[/bold] "
-        f"{envelope['subject']} [dim]{told}[/dim]",
+        f"{escape(envelope['subject'])} [dim]{told}[/dim]",
         highlight=False,
         soft_wrap=True,
     )

@@ -13,7 +13,9 @@ from emr_bridge.formats.hl7v2.naming import Cell, Line
 
 app = typer.Typer(no_args_is_help=True)
 
-COLUMNS = ("id", "at", "direction", "link_id", "control_id", "message_type", "state", "reason")
+COLUMNS = ("id", "at", "sender", "link_id", "control_id", "message_type", "state", "reason")
+US = "(us)"
+"""The sender of what we send, in a table."""
 
 
 @app.command(
@@ -43,7 +45,7 @@ def list_all(  # noqa: PLR0913 - one parameter per option
     url: BridgeUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """List messages, newest first."""
+    """List messages, newest first; the sender of one that we send is (us)."""
     where = {"control_id": control_id, "sender": sender, "state": state, "link_id": link}
     where |= {"direction": direction, "clinic_id": clinic, "referral_id": referral}
     where |= {"since": since, "until": until}
@@ -55,7 +57,8 @@ def list_all(  # noqa: PLR0913 - one parameter per option
         if placer is not None:
             raise fail("--placer and --patient cannot be asked for together", code=WRONG_USAGE)
         rows = _of_patient(api, patient, where | {"message_type": kind}, limit, actor_or_me(by))
-    show_rows("Messages", COLUMNS, rows, as_json=as_json)
+    shown = rows if as_json else [as_shown(row) for row in rows]
+    show_rows("Messages", COLUMNS, shown, as_json=as_json)
 
 
 @app.command("show")
@@ -117,6 +120,11 @@ def _of_patient(
         "items"
     ]
     return found
+
+
+def as_shown(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a message as a row of the table, in which its sender tells its direction."""
+    return row | {"sender": US if row["direction"] == "sent" else row["sender"]}
 
 
 def _why(reason: str | None) -> dict[str, str]:

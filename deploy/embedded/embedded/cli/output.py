@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 out = Console()
 err = Console(stderr=True)
@@ -24,6 +25,8 @@ ROOM_FOR_WHOLE_IDS = 120
 
 if not out.is_terminal:
     out = Console(width=WIDTH_OF_A_FILE)
+
+UNSEEN = "\N{REPLACEMENT CHARACTER}"
 
 Row = Mapping[str, Any]
 
@@ -43,7 +46,7 @@ def show_rows(title: str, columns: Sequence[str], rows: Sequence[Row], *, as_jso
         is_whole = column in {"id", "control_id"} and out.width >= ROOM_FOR_WHOLE_IDS
         table.add_column(column.replace("_", " "), overflow="fold", no_wrap=is_whole)
     for row in rows:
-        table.add_row(*(plain(row.get(column)) for column in columns))
+        table.add_row(*(_cell(row.get(column)) for column in columns))
     out.print(table)
 
 
@@ -54,13 +57,23 @@ def show_one(title: str, row: Row, *, as_json: bool) -> None:
         return
     table = Table(title=title, title_justify="left", show_header=False)
     for name, value in row.items():
-        table.add_row(name.replace("_", " "), plain(value))
+        table.add_row(name.replace("_", " "), _cell(value))
     out.print(table)
 
 
 def hint(told: str) -> None:
     """Tell on stderr what to see to; the command has done what it was asked for."""
     err.print(f"[yellow]note:[/yellow] {escape(told)}", highlight=False, soft_wrap=True)
+
+
+def _cell(value: Any) -> Text:
+    """Return a cell that shows what came from outside as it is: no mark-up, nothing that steers a terminal."""
+    return Text(visible(plain(value)))
+
+
+def visible(text: str) -> str:
+    """Return a text with a sign in place of each character that would not be seen."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else UNSEEN for sign in text)
 
 
 def plain(value: Any) -> str:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from embedded.cli.output import out
+from embedded.cli.output import out, visible
 from embedded.hl7.sending import Outcome
 from emr_bridge.formats.hl7v2.header import Header
 from emr_bridge.formats.hl7v2.naming import Cell, Fault, Line, sheet
@@ -28,7 +29,7 @@ def print_outcome(outcome: Outcome) -> None:
     codes = f"  ERR {' '.join(outcome.errors)}" if outcome.errors else ""
     out.print(f"{said:<4}", style=colour, end="", markup=False, highlight=False)
     line = f" {outcome.control_id}  {outcome.milliseconds:.1f} ms  {outcome.source}{codes}"
-    out.print(line, markup=False, highlight=False)
+    out.print(visible(line), markup=False, highlight=False)
 
 
 def summary(answered: Sequence[Outcome], accepted: Sequence[Outcome]) -> str:
@@ -50,16 +51,17 @@ def print_sheet(raw: bytes, *, reveal: bool) -> None:
 
 def print_line(line: Line) -> None:
     """Print one segment as a table."""
-    table = Table(title=f"{line.segment}  {line.title}", title_justify="left", box=None)
+    title = escape(visible(f"{line.segment}  {line.title}"))
+    table = Table(title=title, title_justify="left", box=None)
     for column, width in WIDTHS.items():
         table.add_column(column, overflow="fold", min_width=width)
     for cell in line.cells:
-        table.add_row(cell.place, cell.name, _shown(cell), cell.meaning or "")
+        table.add_row(cell.place, Text(cell.name), _shown(cell), Text(cell.meaning or ""))
     out.print(table)
 
 
 def _shown(cell: Cell) -> Text:
-    return Text(cell.value, style="dim" if cell.is_masked else "bold")
+    return Text(visible(cell.value), style="dim" if cell.is_masked else "bold")
 
 
 def print_faults(found: Sequence[tuple[Path, Fault]]) -> None:
@@ -83,7 +85,7 @@ def print_arrival(
         typer.echo(json.dumps(values))
         return
     said = f"{number}  {header.message_type}  {header.control_id}  {size} bytes  {answer}"
-    out.print(f"{said}  {name or ''}".rstrip(), markup=False, highlight=False)
+    out.print(visible(f"{said}  {name or ''}").rstrip(), markup=False, highlight=False)
 
 
 def told(outcome: Outcome, *, with_answer: bool) -> dict[str, Any]:
