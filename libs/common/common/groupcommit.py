@@ -27,8 +27,8 @@ MOST_BYTES = 32 * 1024 * 1024
 CROWD = 12
 """From so many items in a commit on there are more senders than there is time between them."""
 
-RUSH = 75
-RUSH_SECONDS = 0.1
+RUSH = 200
+RUSH_SECONDS = 0.25
 """So many items in such a time are a rush: whoever sends them waits for nothing but his answers."""
 
 
