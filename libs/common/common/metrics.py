@@ -59,6 +59,11 @@ acknowledgements = Counter(
     "Answers given at a door by their code (MLLP: MSA-1); a repeat is answered, and counted, again.",
     ["door", "code"],
 )
+handshakes_refused = Counter(
+    "referral_tls_handshakes_refused_total",
+    "Connections to the MLLP port over TLS that did not come about, by what was in the way.",
+    ["reason"],
+)
 
 # Read when Prometheus asks (common.gauges). Each replica tells the same of one database: use max.
 outbox_events = Gauge("referral_outbox_events", "Events that are not in the log yet.", ["service"])

@@ -1,6 +1,7 @@
 """MLLP over TCP, inbound: the port that listens, and the links that are open on it."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import structlog
 
 from emr_bridge.ports import Inbound
 from emr_bridge.transports.connection import Connection, Limits
+from emr_bridge.transports.handshake import Door
 
 __all__ = ["Binding", "Limits", "Server"]
 
@@ -16,8 +18,6 @@ log = structlog.get_logger()
 
 BACKLOG = 512
 """Links that may wait to be accepted: all of a clinic's may come back at once."""
-
-HANDSHAKE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,33 +59,35 @@ class Server:
     async def serve_all(self, bindings: Sequence[Binding]) -> None:
         """Accept links wherever is told, until cancelled; all of them count together."""
         self._draining = False
-        servers: list[asyncio.Server] = []
+        opened: list[asyncio.Server | Door] = []
         try:
             for binding in bindings:
-                servers.append(await self._listen(binding))
-            self.ports = [server.sockets[0].getsockname()[1] for server in servers]
+                opened.append(await self._listen(binding))
+            self.ports = [one.sockets[0].getsockname()[1] for one in opened]
             self.listening.set()
-            await asyncio.get_running_loop().create_future()
+            doors = [one.accept() for one in opened if isinstance(one, Door)]
+            await asyncio.gather(*doors, asyncio.get_running_loop().create_future())
         finally:
             self.listening.clear()
-            for server in servers:
-                server.close()
+            for one in opened:
+                one.close()
             await self._drain()
 
-    async def _listen(self, binding: Binding) -> asyncio.Server:
-        waits = HANDSHAKE_SECONDS if binding.tls else None
-        server = await asyncio.get_running_loop().create_server(
-            self._connection,
-            binding.host,
-            binding.port,
-            backlog=BACKLOG,
-            ssl=binding.tls,
-            ssl_handshake_timeout=waits,
-        )
-        kind = "tls" if binding.tls else "plain"
-        port = server.sockets[0].getsockname()[1]
+    async def _listen(self, binding: Binding) -> asyncio.Server | Door:
+        opened: asyncio.Server | Door
+        if binding.tls is None:
+            opened = await asyncio.get_running_loop().create_server(
+                self._connection, binding.host, binding.port, backlog=BACKLOG
+            )
+        else:
+            family = socket.AF_INET6 if ":" in binding.host else socket.AF_INET
+            address = (binding.host, binding.port)
+            listening = socket.create_server(address, family=family, backlog=BACKLOG)
+            opened = Door(listening, binding.tls, self._connection)
+        kind = "plain" if binding.tls is None else "tls"
+        port = opened.sockets[0].getsockname()[1]
         log.info("mllp_listening", host=binding.host, port=port, kind=kind)
-        return server
+        return opened
 
     async def _drain(self) -> None:
         """Have every link answer what it was sent and close; abort those that are late."""
