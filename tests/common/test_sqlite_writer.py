@@ -12,7 +12,9 @@ from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from tests.common.sample import effects, metadata, noted
 
+from common import sqlite_driver
 from common.database import Database
+from common.verdicts import is_momentary, is_outage
 
 
 @pytest.fixture
@@ -213,3 +215,15 @@ async def test_a_scan_does_not_hold_the_loop_and_is_read_to_its_end(db):
 
 def names_of_threads() -> set[str]:
     return {one.name for one in threading.enumerate()}
+
+
+async def test_a_file_that_another_process_never_gives_back_is_an_outage(db, monkeypatch):
+    other = sqlite3.connect(Path(db.url.removeprefix("sqlite+aiosqlite:///")), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(sqlite_driver, "PATIENCE_MILLISECONDS", 50)
+    with pytest.raises(OperationalError, match="locked") as told:
+        await write(db, "never")
+    assert is_outage(told.value) or is_momentary(told.value)
+    other.close()
+    await write(db, "after")
+    assert await noted(db) == ["after"]

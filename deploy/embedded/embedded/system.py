@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +99,21 @@ def of_name(services: Sequence[Service], name: str | None) -> Sequence[Service]:
 
 
 def compose(
-    overrides: Overrides, *, shared: SharedSettings | None = None, clock: Clock | None = None
+    overrides: Overrides,
+    *,
+    shared: SharedSettings | None = None,
+    clock: Clock | None = None,
+    reads_apart: bool = False,
 ) -> System:
-    """Build the three services on the embedded defaults; nothing is started."""
+    """Build the three services on the embedded defaults; nothing is started.
+
+    With `reads_apart` emr-bridge reads messages in a process that has its settings from the
+    environment: not where others or another clock are given here. It is left out where its clock,
+    which runs faster from when it began, would not be ours.
+    """
     shared = shared or SharedSettings()
     log = open_log(shared)
+    reads_apart = reads_apart and (shared.clock_speed == 1 or shared.clock_began is not None)
 
     def build(name: str, make: Callable[..., Service], settings: Any) -> Service:
         opened = runner.open_runtime(name, settings, shared, clock=clock, log=log)
@@ -111,7 +122,7 @@ def compose(
     bridge = emr_bridge.settings.Settings(**overrides.emr_bridge)
     services = (
         build("intake", intake.app.build, intake.settings.Settings(**overrides.intake)),
-        build("emr-bridge", emr_bridge.app.build, bridge),
+        build("emr-bridge", partial(emr_bridge.app.build, reads_apart=reads_apart), bridge),
         build(
             "notifications",
             notifications.app.build,

@@ -19,6 +19,9 @@ Job = Callable[[], None]
 PATIENCE_MILLISECONDS = 30_000
 """How long a statement waits for another process that has the file."""
 
+ASKED_AGAIN_SECONDS = 0.001
+"""How often it is asked for a file that another process has."""
+
 WRITER = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 """FULL: a commit in WAL mode reaches the disk before it returns; NORMAL would lose an ACK with the power."""
 
@@ -96,15 +99,17 @@ class SqliteConnection:
         return self
 
     async def begin(self) -> None:
-        """Begin to write, at once where the file is free; else wait for it in the thread."""
-        raw = self.raw
-        if not self.thread.pending and self._begin_at_once(raw):
-            return
-        try:
-            await self.thread.ask(lambda: raw.execute("BEGIN IMMEDIATE"))
-        except asyncio.CancelledError:
-            self.thread.ask(raw.rollback)
-            raise
+        """Begin to write as soon as no other process has the file.
+
+        SQLite's own way of waiting asks less and less often, and is late for a file that is
+        written again and again.
+        """
+        if self.thread.pending:
+            await self.thread.ask(lambda: None)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + PATIENCE_MILLISECONDS / 1000
+        while not self._begin_at_once(self.raw, is_last=loop.time() >= until):  # noqa: ASYNC110 - another process has it
+            await asyncio.sleep(ASKED_AGAIN_SECONDS)
 
     async def commit(self) -> None:
         """Commit; a transaction that read only has nothing to wait for."""
@@ -161,12 +166,12 @@ class SqliteConnection:
         if raw is not None:
             raw.close()
 
-    def _begin_at_once(self, raw: sqlite3.Connection) -> bool:
+    def _begin_at_once(self, raw: sqlite3.Connection, *, is_last: bool) -> bool:
         raw.execute("PRAGMA busy_timeout=0")
         try:
             raw.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            if is_last or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
             return False
         finally:

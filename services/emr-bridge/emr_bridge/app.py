@@ -1,6 +1,7 @@
 """Puts the service together from settings and a runtime."""
 
 import ssl
+import sys
 from datetime import timedelta
 from functools import partial
 
@@ -28,16 +29,19 @@ from emr_bridge.workers.interpreter import interpreter
 from emr_bridge.workers.replier import Replier
 from emr_bridge.workers.sender import Sender
 
+CAN_READ_APART = sys.platform != "win32"
+"""There a process cannot have a socket as its standard input."""
+
 
 def build_alone(settings: Settings, runtime: Runtime) -> Service:
-    """Return the service as it runs by itself; where the database allows it another process reads."""
-    return build(settings, runtime, reads_apart=not runtime.db.is_sqlite)
+    """Return the service as it runs by itself."""
+    return build(settings, runtime, reads_apart=True)
 
 
 def build(settings: Settings, runtime: Runtime, *, reads_apart: bool = False) -> Service:
     """Return the service; Misconfigured when plain MLLP would be open to the network.
 
-    A process that `reads_apart` has its settings from the environment.
+    With `reads_apart` another process reads what was kept; it has its settings from the environment.
     """
     certificates = certificates_of(settings)
     bindings = bindings_of(settings, certificates)
@@ -51,7 +55,7 @@ def build(settings: Settings, runtime: Runtime, *, reads_apart: bool = False) ->
 
     reads = (
         ReadingApart(runtime, is_rushed).run
-        if reads_apart
+        if reads_apart and CAN_READ_APART
         else partial(interpreter, runtime, is_rushed)
     )
     token = settings.patient_data_token

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from asyncio import StreamReader, StreamWriter
+from collections.abc import Callable
 
 import structlog
 
@@ -24,6 +25,12 @@ from emr_bridge.workers.reading import ALL, Reader
 NICE = 5
 """How far it steps back: a third of what others have that want the processor, all of one that is free."""
 
+LOOKS = 10
+"""How often it looks at one word of the service while it finds something each time."""
+
+GATHER_SECONDS = 0.005
+"""How long messages gather that come while others are read: a batch costs as much as several."""
+
 PAUSE_SECONDS = 0.5
 """How long it waits after a fault that is not its own, such as a database that is away."""
 
@@ -38,19 +45,32 @@ async def interpret_as_told(
     It reads in a thread, that is in itself; while it `is_careful` in a process of its own, so that
     it outlives whatever its forerunner did not.
     """
-    db, reader = runtime.db, Reader(few=0 if is_careful else ALL)
+    reader = Reader(few=0 if is_careful else ALL)
     try:
         while await _is_told(heard):
-            rows, events = db.committed.count, db.told.count
-            left = await _step(runtime, reader)
-            said = ROWS if db.committed.count != rows else b""
-            said += EVENTS if db.told.count != events else b""
-            told.write(said + LEFT[left])
+            left = await look(runtime, reader, told.write)
+            told.write(LEFT[left])
             if left is Left.NOTHING:
                 reader.few = ALL
     finally:
         reader.close()
         told.close()
+
+
+async def look(runtime: Runtime, reader: Reader, say: Callable[[bytes], None]) -> Left:
+    """Read what is there, and what came meanwhile; say what is committed as soon as it is."""
+    db, left = runtime.db, Left.NOTHING
+    for _ in range(LOOKS):
+        rows, events = db.committed.count, db.told.count
+        left = await _step(runtime, reader)
+        if db.committed.count != rows:
+            say(ROWS)
+        if db.told.count != events:
+            say(EVENTS)
+        if left is not Left.NOTHING or db.told.count == events:
+            break
+        await asyncio.sleep(GATHER_SECONDS)
+    return left
 
 
 async def _is_told(heard: StreamReader) -> bool:

@@ -1,6 +1,7 @@
 """`referral-loop serve`, `migrate` and `demo`."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -19,10 +20,12 @@ def serve(service: Named = None, as_json: AsJson = False) -> None:
     if service is not None:
         _serve_alone(service)
         return
+    if as_json:
+        os.environ["LOG_FORMAT"] = "json"  # also of the process that reads beside this one
     shared = SharedSettings()
-    logs.configure(level=shared.log_level, form="json" if as_json else shared.log_format)
+    logs.configure(level=shared.log_level, form=shared.log_format)
     unknown_settings.warn(NAMED_BY_US)
-    system = late.system.compose(late.system.Overrides(), shared=shared)
+    system = late.system.compose(late.system.Overrides(), shared=shared, reads_apart=True)
     if as_json:
         mllp, tls = (system.mllp.get(spoken) for spoken in ("MLLP", "MLLP over TLS"))
         show_json({"url": system.url, "mllp": mllp, "mllp_tls": tls})

@@ -1,4 +1,4 @@
-"""Reading in a process of its own, beside the door on PostgreSQL: whoever waits for an ACK waits for no reading.
+"""Reading in a process of its own, beside the door: whoever waits for an ACK waits for no reading.
 
 The service starts the process (`emr_bridge.interpreter`), wakes it when messages were kept, and is told
 of what it commits. They talk over one socket, a byte at a time; when it closes, the other has ended.
@@ -32,9 +32,6 @@ SAID = {byte: left for left, byte in LEFT.items()}
 
 CAREFUL = "careful"
 """The argument that has it read nothing in itself: the one before it ended, or stuck, at some message."""
-
-GATHER_SECONDS = 0.05
-"""How long messages gather that keep coming while others are read."""
 
 PATIENCE_SECONDS = 150.0
 """How long it may say nothing; with its own patience it gets over any message sooner."""
@@ -80,43 +77,41 @@ class ReadingApart:
     async def _converse(self, heard: StreamReader, told: StreamWriter) -> None:
         """Have it look whenever there may be something to read, until it says no more.
 
-        Messages that come faster than one by one can be read gather meanwhile: a batch costs as
-        much as several messages. One that comes alone is read at once.
+        A message that comes alone is read at once; what comes meanwhile is looked for again.
         """
         db = self.runtime.db
         while True:
             seen = db.committed.count
             told.write(LOOK)
-            said = await self._answer(heard)
-            some_came = db.committed.count != seen
+            left = await self._answer(heard)
+            if left is None:
+                return
+            if left is Left.NOTHING:
+                await db.committed.wait(self.interval_seconds, since=seen)
+            if left is not Left.OVERDUE:
+                await give_way(self.is_rushed)
+
+    async def _answer(self, heard: StreamReader) -> Left | None:
+        """Wake whoever waits for what it commits, and return what it left; None where it is gone, or stuck."""
+        db = self.runtime.db
+        while said := await self._word(heard):
             if ROWS in said:
                 db.committed.notify()
             if EVENTS in said:
                 db.told.notify()
-            left = SAID.get(said[-1:])
-            if left is None:
-                return
-            if left is Left.NOTHING and not some_came:
-                await db.committed.wait(self.interval_seconds, since=db.committed.count)
-                continue
-            if left is Left.NOTHING:
-                await asyncio.sleep(GATHER_SECONDS)
-            if left is not Left.OVERDUE:
-                await give_way(self.is_rushed)
+            if (left := SAID.get(said[-1:])) is not None:
+                return left
+        return None
 
-    async def _answer(self, heard: StreamReader) -> bytes:
-        """Return what it says to one LOOK, which is little; nothing where it is gone, or stuck."""
-        said = b""
+    async def _word(self, heard: StreamReader) -> bytes:
         try:
             async with asyncio.timeout(self.patience_seconds):
-                while said[-1:] not in SAID and (more := await heard.read(64)):
-                    said += more
+                return await heard.read(64)
         except TimeoutError:
             log.warning("reader_stuck")
-            return b""
-        except ConnectionError:  # it ended without having read what it was told
-            return b""
-        return said
+        except ConnectionError:
+            pass  # it ended without having read what it was told
+        return b""
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         """Wait for the process, which ends when its socket is closed; kill what does not."""
