@@ -66,6 +66,7 @@ class GroupCommit(Generic[Item, Answer]):
     def put(self, item: Item, answered: Callable[[Answer], None]) -> None:
         """Have an item kept; `answered` is called when its batch is committed, or refused."""
         self._waiting.append((item, answered))
+        self._rush.note(asyncio.get_running_loop().time())
         if self._flusher is None or self._flusher.done():
             self._flusher = asyncio.create_task(self._flush_all(), name="group-commit")
 
@@ -80,7 +81,6 @@ class GroupCommit(Generic[Item, Answer]):
         while self._waiting:
             batch = self._next_batch()
             self._last = len(batch)
-            self._rush.note(self._last, asyncio.get_running_loop().time())
             answers: list[Answer] = []
             try:
                 await self._flush([item for item, _ in batch], answers)
@@ -126,10 +126,10 @@ class Rush:
         self._count = 0
         self._before = 0
 
-    def note(self, count: int, now: float) -> None:
-        """Count items that come now."""
+    def note(self, now: float) -> None:
+        """Count an item that comes now."""
         self._go_on(now)
-        self._count += count
+        self._count += 1
 
     def is_on(self, now: float) -> bool:
         """Return whether there were so many; a moment without any is still part of the rush."""
