@@ -46,8 +46,16 @@ CHANNEL = "outbox"
 TURN = int.from_bytes(b"outbox", "big")
 """The advisory lock; like the channel it is known within one database, which is one service's."""
 
-OWN_SESSION = {"application_name": "relay", "idle_session_timeout": "0"}
-"""A machine that vanished without a word gives its turn back nevertheless (common.postgresql)."""
+OWN_SESSION = {
+    "application_name": "relay",
+    "idle_session_timeout": "0",
+    "synchronous_commit": "off",
+}
+"""A machine that vanished without a word gives its turn back nevertheless (common.postgresql).
+
+Nobody waits for the disk to have what is forgotten: it forgets what the log has, and a server that
+remembers it after a crash has it published twice, as after any crash.
+"""
 
 
 def relay_of(service: Service) -> Worker:
