@@ -56,7 +56,9 @@ def latency(servers: Servers) -> Series:
             Aim("G9", cell, 10, what="p99_ms", is_most=True),
             Aim("G9", cell, 20, what="p50_ms", is_most=True),
         ],
-        notes=["Committed in groups of 5 ms; the reader is a process of its own."],
+        notes=[
+            "Committed in groups of 5 ms, after half a second of the same; the reader is a process of its own."
+        ],
     )
 
 
