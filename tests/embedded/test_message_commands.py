@@ -51,6 +51,10 @@ def test_what_would_steer_a_terminal_is_shown_as_a_sign():
     assert visible("ZZ\x1b[31m|\u202eA\nB é") == "ZZ\ufffd[31m|\ufffdA\nB é"
 
 
+def test_a_space_of_any_kind_and_a_tab_are_shown_as_plain_spaces():
+    assert visible("Dr.\u00a0ZZ\u3000A\tB") == "Dr. ZZ A B"
+
+
 def test_a_message_is_found_by_the_placers_and_by_the_patients_number(running, message):
     until(lambda: running.told("messages", "show", message["id"])["patient_hashes"])
     for words in (

@@ -72,8 +72,14 @@ def _cell(value: Any) -> Text:
 
 
 def visible(text: str) -> str:
-    """Return a text with a sign in place of each character that would not be seen."""
-    return "".join(sign if sign.isprintable() or sign == "\n" else UNSEEN for sign in text)
+    """Return a text with a sign in place of each character that would not be seen; any space is plain."""
+    return "".join(map(_visible, text))
+
+
+def _visible(sign: str) -> str:
+    if sign.isprintable() or sign == "\n":
+        return sign
+    return " " if sign.isspace() else UNSEEN
 
 
 def plain(value: Any) -> str:
