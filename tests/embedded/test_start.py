@@ -74,6 +74,13 @@ def test_a_command_that_opens_the_system_fails_without_its_files_before_it_loads
     assert modules & SERVICES == set()
 
 
+def test_a_line_that_is_mistyped_is_refused_without_a_service(tmp_path):
+    lines = (["lagg"], ["hl7", "lint", "--nope"], ["lag", "--nope"], ["messages", "lst"])
+    for code, modules in loaded(*lines, folder=tmp_path):
+        assert code == 2
+        assert modules & SERVICES == set()
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_overview_says_of_a_command_what_the_command_says_of_itself(name):
     known = get_command(app).commands[name]  # type: ignore[attr-defined]  # it is the group

@@ -99,8 +99,8 @@ class Commands(TyperGroup):
         logs.configure(level="warning", form="console")
         try:
             return super().invoke(ctx)
-        except (typer.Exit, typer.Abort):
-            raise
+        except (typer.Exit, typer.Abort, typer.TyperException):
+            raise  # of typer's own, which says what is wrong with a line itself
         except ReferralLoopError as error:
             raise fail(str(error)) from error
         except Exception as error:
