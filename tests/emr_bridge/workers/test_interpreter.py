@@ -339,6 +339,28 @@ async def test_a_rush_without_end_does_not_stop_the_reading(runtime):
     await asyncio.wait([reading])
 
 
+@pytest.mark.parametrize(("age", "looks"), [(0, 3), (OVERDUE_SECONDS + 1, 0)])
+async def test_only_a_backlog_that_is_not_overdue_gives_way_to_a_rush(runtime, clock, age, looks):
+    """Broken by giving way when it is overdue too: each look at a rush may be a second's pause."""
+    await with_link(runtime)
+    count = 3 * readings.MOST_WAITING + 1
+    await arrive(runtime, *(referral(f"M-{number}") for number in range(count)))
+    clock.advance(timedelta(seconds=age))
+    looked: list[bool] = []
+
+    def is_rushed() -> bool:
+        looked.append(True)
+        return False
+
+    reading = asyncio.create_task(interpreter(runtime, is_rushed))
+    async with asyncio.timeout(60):
+        while len(await facts(runtime)) < count:  # noqa: ASYNC110 - what is in the database is asked for
+            await asyncio.sleep(0.05)
+    reading.cancel()
+    await asyncio.wait([reading])
+    assert len(looked) == looks
+
+
 async def test_a_reading_that_the_database_never_takes_is_a_persons_and_holds_up_nobody(runtime):
     """INVARIANT: no message stops the queue; PostgreSQL takes no NUL, and here is one in a number."""
     await with_link(runtime)
