@@ -3,8 +3,10 @@
 import asyncio
 from datetime import date, timedelta
 
-from tests.notifications.builders import PACE, Desk, clinic_changed, hl7_link, referral_event
+from sqlalchemy import RowMapping, text
+from tests.notifications.builders import FAX, PACE, Desk, clinic_changed, hl7_link, referral_event
 
+from common.database import Transaction
 from common.events.clinic import ClinicChanged, FaxNumber
 from common.events.notification import NoticeDelivered, PromiseKept
 from common.events.referral import PriorAuthorizationChanged, ReferralReceived
@@ -12,11 +14,13 @@ from common.ids import new_id
 from notifications import consumers
 from notifications.handlers import keep
 from notifications.handlers.confirm import confirm
+from notifications.handlers.fail import Failure, give_up
 from notifications.ports import FailureClass
 from notifications.store import notices, tables
 from notifications.workers.claiming import take_ready, take_webhooks
 from notifications.workers.flights import Flights
 
+OTHER_FAX = "+12125550177"
 PATIENCE = 10.0
 
 
@@ -91,7 +95,7 @@ async def test_a_number_that_proves_wrong_in_the_moment_it_is_replaced_asks_nobo
     desk.gateway.results = [FailureClass.BAD_NUMBER]
     await desk.happen(ReferralReceived)
     await desk.send_faxes()
-    other = FaxNumber(number="+12125550177", verified_on=date(2026, 3, 2))
+    other = FaxNumber(number=OTHER_FAX, verified_on=date(2026, 3, 2))
     changed = clinic_changed(version=2, fax_numbers=(other,))
     desk.clock.advance(timedelta(minutes=1))
 
@@ -103,6 +107,39 @@ async def test_a_number_that_proves_wrong_in_the_moment_it_is_replaced_asks_nobo
 
     assert (await desk.deliveries())[0]["reason"] == "bad_number"
     assert await desk.rows(tables.tasks, kind="bad_number") == []
+
+
+async def test_two_numbers_that_prove_wrong_at_once_are_both_asked_about(desk: Desk) -> None:
+    """INVARIANT: a failure closes no task of another address; it may not see that one switched off.
+
+    The first reads the quarantine and must wait for the table of tasks, which the second has.
+    """
+    one, other = (FaxNumber(number=n, verified_on=date(2026, 1, 2)) for n in (FAX, OTHER_FAX))
+    for version, numbers in enumerate([(one, other), (other, one)], start=1):
+        await desk.know(version=version, fax_numbers=numbers)
+        await desk.happen(ReferralReceived, referral_id=new_id())
+        await desk.send_faxes()
+    first, second = await desk.deliveries()
+    assert {first["destination"], second["destination"]} == {FAX, OTHER_FAX}
+
+    async def prove_wrong(tx: Transaction, row: RowMapping) -> None:
+        wrong = Failure("bad_number", "17")
+        await give_up(tx, row["id"], wrong, means=desk.means, now=desk.clock())
+
+    async def prove_wrong_alone(row: RowMapping) -> None:
+        async with desk.runtime.db.begin() as tx:
+            await prove_wrong(tx, row)
+
+    async with desk.runtime.db.begin() as tx:
+        await tx.execute(text("LOCK TABLE tasks IN SHARE ROW EXCLUSIVE MODE"))
+        failing = asyncio.create_task(prove_wrong_alone(first))
+        await asyncio.sleep(0.3)
+        await prove_wrong(tx, second)
+    await asyncio.wait_for(failing, PATIENCE)
+
+    assert len(await desk.rows(tables.quarantined_numbers)) == 2
+    asked = await desk.rows(tables.tasks, kind="bad_number")
+    assert [task["state"] for task in asked] == ["open", "open"]
 
 
 async def test_an_event_that_comes_while_its_clinic_is_being_learned_is_told(desk: Desk) -> None:

@@ -128,7 +128,7 @@ async def _stop_using(tx: Transaction, row: RowMapping, *, means: Means, now: da
         await clinics.disable_endpoint(tx, row["clinic_id"], row["destination"], now=now)
     if row["reason"] in (BAD_NUMBER, GONE):
         clinic = await clinics.get(tx, row["clinic_id"], sealer=means.sealer, hold=True)
-        await switched_off.ask(tx, clinic, now=now)
+        await switched_off.ask_about(tx, clinic, row, now=now)
     if row["reason"] == ACCOUNT:
         await tasks.add(tx, TaskKind.FAX_ACCOUNT, row["channel"], now=now, **about)
     if row["reason"] == UNPRINTABLE:

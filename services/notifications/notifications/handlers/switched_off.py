@@ -2,6 +2,9 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import RowMapping
 
 from common.database import Transaction
 from notifications.domain.clinic import Clinic
@@ -10,29 +13,46 @@ from notifications.store.tasks import TaskKind
 
 BAD_NUMBER = "bad_number"
 GONE = "gone"
-REASONS: Mapping[TaskKind, str] = {TaskKind.BAD_NUMBER: BAD_NUMBER, TaskKind.ENDPOINT_GONE: GONE}
-"""Why the deliveries failed after which an address was switched off."""
+KINDS: Mapping[str, TaskKind] = {BAD_NUMBER: TaskKind.BAD_NUMBER, GONE: TaskKind.ENDPOINT_GONE}
+"""What is asked, by the reason for which a delivery failed and its address was switched off."""
 
 
 async def ask(tx: Transaction, clinic: Clinic, *, now: datetime) -> None:
     """Have a task open for each address of the clinic that is switched off, and for no other.
 
     What a change of the clinic made moot is closed; an address that comes back as it was is asked
-    about anew. Whoever asks holds the clinic, so that no address changes in the same moment.
+    about anew. Only who changes the clinic asks so: whose delivery fails in the same moment waits
+    for the change before it asks, and its task is not there yet to be closed.
     """
-    await _ask_about(tx, TaskKind.BAD_NUMBER, clinic.id, clinic.wrong_numbers, now=now)
-    await _ask_about(tx, TaskKind.ENDPOINT_GONE, clinic.id, clinic.gone_endpoints, now=now)
+    for reason, addresses in _switched_off(clinic).items():
+        asked = {_key(clinic.id, address) for address in addresses}
+        await tasks.close_clinic(tx, KINDS[reason], clinic.id, but=asked, now=now)
+        for address in addresses:
+            failed = await deliveries.last_to(tx, clinic.id, address, reason=reason)
+            if failed is not None:
+                await _add(tx, clinic.id, reason, address, failed, now=now)
 
 
-async def _ask_about(
-    tx: Transaction, kind: TaskKind, clinic_id: str, off: Collection[str], *, now: datetime
+async def ask_about(tx: Transaction, clinic: Clinic, failed: RowMapping, *, now: datetime) -> None:
+    """Ask about the address of a failed delivery, unless the clinic has given it up meanwhile.
+
+    Whoever asks holds the clinic, so that it does not change in the same moment. Another delivery
+    may switch off another address beside us: its task is not ours to close.
+    """
+    reason, address = failed["reason"], failed["destination"]
+    if address in _switched_off(clinic)[reason]:
+        await _add(tx, clinic.id, reason, address, failed["id"], now=now)
+
+
+def _switched_off(clinic: Clinic) -> Mapping[str, Collection[str]]:
+    return {BAD_NUMBER: clinic.wrong_numbers, GONE: clinic.gone_endpoints}
+
+
+async def _add(
+    tx: Transaction, clinic_id: str, reason: str, address: str, failed: UUID, *, now: datetime
 ) -> None:
-    asked = {_key(clinic_id, address): address for address in off}
-    await tasks.close_clinic(tx, kind, clinic_id, but=asked, now=now)
-    for key, address in asked.items():
-        failed = await deliveries.last_to(tx, clinic_id, address, reason=REASONS[kind])
-        if failed is not None:
-            await tasks.add(tx, kind, key, now=now, clinic_id=clinic_id, delivery_id=failed)
+    about = {"clinic_id": clinic_id, "delivery_id": failed}
+    await tasks.add(tx, KINDS[reason], _key(clinic_id, address), now=now, **about)
 
 
 def _key(clinic_id: str, address: str) -> str:
