@@ -1,5 +1,6 @@
 """What a command imports: the tools that it needs, and no service for which nobody asked."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from embedded.cli import app
+from embedded.cli import app, late
 from embedded.cli.commands import COMMANDS
 
 SERVICES = {"intake.app", "emr_bridge.app", "notifications.app", "embedded.system", "common.runner"}
@@ -72,6 +73,16 @@ def test_a_command_that_opens_the_system_fails_without_its_files_before_it_loads
     ((code, modules),) = loaded(["lag"], folder=tmp_path)
     assert code == 3
     assert modules & SERVICES == set()
+
+
+def test_what_is_imported_late_is_what_checkers_are_told_of():
+    tree = ast.parse(Path(late.__file__).read_text())
+    (told,) = [one for one in tree.body if isinstance(one, ast.If)]
+    imports = [line for line in told.body if isinstance(line, ast.ImportFrom)]
+    named = {a.asname: f"{line.module}.{a.name}" for line in imports for a in line.names}
+    assert len(imports) == len(told.body)
+    assert vars(late)["PLACES"] == named
+    assert {name: getattr(late, name).__name__ for name in named} == named
 
 
 def test_a_line_that_is_mistyped_is_refused_without_a_service(tmp_path):

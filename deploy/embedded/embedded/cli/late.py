@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from common import migrations as migrations
     from common import runner as runner
-    from embedded import letters as letters
     from embedded import system as system
     from embedded.checks import everything as everything
     from embedded.cli import failures as failures
+    from embedded.cli import letters as letters
     from embedded.demo import play as play
     from simulators import fax_gateway as fax_gateway
     from simulators import webhook_receiver as webhook_receiver
@@ -22,7 +22,7 @@ else:
         "everything": "embedded.checks.everything",
         "failures": "embedded.cli.failures",
         "fax_gateway": "simulators.fax_gateway",
-        "letters": "embedded.letters",
+        "letters": "embedded.cli.letters",
         "migrations": "common.migrations",
         "play": "embedded.demo.play",
         "runner": "common.runner",
