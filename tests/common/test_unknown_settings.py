@@ -47,13 +47,17 @@ OF_OTHERS = """
 XDG_DATA_DIRS DATA_HOME LOGLEVEL LOG_DIR LOG_FILE EVENT_NAME CLOCK_SKEW PGDATA KAFKA_HOME KAFKA_OPTS
 KAFKA_HEAP_OPTS KAFKA_LOG4J_OPTS KAFKA_NODE_ID KAFKA_LISTENERS KAFKA_ADVERTISED_LISTENERS KAFKA_LOG_DIRS
 KAFKA_GROUP_ID KAFKA_INTER_BROKER_LISTENER_NAME OTEL_EXPORTER_OTLP_TRACES_TIMEOUT
+KAFKA_SASL_USERNAME KAFKA_SASL_PASSWORD KAFKA_USER LOG_FORMATTER LOG_LVL EVENT_LOG_FILE DATA_DISK
 REFERRAL_LOOP_INTAKE_URL REFERRAL_LOOP_TOKEN REFERRAL_LOOP_DIE_AT ZZ_ANOTHER_API_TOKEN
 """
 
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
+    """Nothing is set where a test begins: the developer's own variables are not looked at."""
     monkeypatch.chdir(tmp_path)
+    for variable in list(os.environ):
+        monkeypatch.delenv(variable)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +103,14 @@ def test_a_port_that_is_mistyped_is_no_service_of_kubernetes(monkeypatch):
 def test_what_other_programs_read_is_not_called_mistyped(variable, monkeypatch):
     monkeypatch.setenv(variable, SECRET)
     assert list(unknown(KINDS)) == []
+
+
+def test_the_password_of_a_role_is_the_database_servers_and_no_mistake(monkeypatch):
+    monkeypatch.setenv("ZZ_SERVICE_OF_OURS_DATABASE_PASSWORD", SECRET)
+    assert list(unknown(KINDS)) == []
+    for mistyped in ("DATABASE_PASWORD", "DATABASE_PASSWORD_FILE", "KEY_DATABASE_PASSWORD"):
+        monkeypatch.setenv(f"ZZ_SERVICE_OF_OURS_{mistyped}", SECRET)
+    assert len(list(unknown(KINDS))) == 3
 
 
 def test_every_setting_and_every_file_for_one_is_known(monkeypatch):

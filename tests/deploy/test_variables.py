@@ -20,8 +20,6 @@ TOLD = [ROOT / "README.md", ROOT / "Makefile", *sorted((ROOT / "docs" / "guide")
 
 KNOWN = Known(NAMED_BY_US)
 OURS = re.compile(r"(?<![A-Z_])(?:INTAKE|EMR_BRIDGE|NOTIFICATIONS|EMBEDDED)_[A-Z0-9_]*[A-Z0-9]\b")
-OF_COMPOSE = re.compile(r"(INTAKE|EMR_BRIDGE|NOTIFICATIONS)_DATABASE_PASSWORD$")
-"""Roles' passwords: the database server makes the roles with them, and Compose puts them into addresses."""
 
 
 def named(path: Path) -> Iterator[str]:
@@ -31,7 +29,7 @@ def named(path: Path) -> Iterator[str]:
 @pytest.mark.parametrize("path", [*DEPLOYED, *TOLD], ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_variable_that_is_named_as_a_setting_is_one(path):
     known = {f"{name}{suffix}" for name in KNOWN.names for suffix in ("", "_FILE")}
-    strange = {name for name in named(path) if not OF_COMPOSE.match(name)} - known
+    strange = {name for name in named(path) if not KNOWN.is_password_of_role(name)} - known
     assert strange == set()
 
 

@@ -1,6 +1,7 @@
 """The command line against a system that runs, and on its files when it does not."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -87,8 +88,16 @@ def test_a_service_that_does_not_exist_is_not_served():
 SECRET = "ZZTESTSECRET"
 
 
-def test_settings_are_told_with_their_source_and_no_secret(monkeypatch, tmp_path):
+@pytest.fixture
+def nothing_is_set(monkeypatch, tmp_path):
+    """Whatever the developer has set, in the environment and in `.env`, is not looked at."""
     monkeypatch.chdir(tmp_path)
+    for variable in list(os.environ):
+        monkeypatch.delenv(variable)
+
+
+@pytest.mark.usefixtures("nothing_is_set")
+def test_settings_are_told_with_their_source_and_no_secret(monkeypatch, tmp_path):
     (tmp_path / ".env").write_text("NOTIFICATIONS_PHARMACY_NAME=ZZ Pharmacy\n")
     monkeypatch.setenv("NOTIFICATIONS_SINCH_KEY_SECRET", SECRET)
     monkeypatch.setenv("INTAKE_DATABASE_URL", f"postgresql://zz:{SECRET}@db/intake?x={SECRET}")
@@ -104,6 +113,7 @@ def test_settings_are_told_with_their_source_and_no_secret(monkeypatch, tmp_path
     assert "@db/" not in redacted
 
 
+@pytest.mark.usefixtures("nothing_is_set")
 def test_a_setting_that_cannot_be_used_is_named_without_its_value(monkeypatch):
     monkeypatch.setenv("INTAKE_PORT", SECRET)
     told = RUN.invoke(app, ["config", "print"])
@@ -111,6 +121,7 @@ def test_a_setting_that_cannot_be_used_is_named_without_its_value(monkeypatch):
     assert "PORT" in told.stderr
 
 
+@pytest.mark.usefixtures("nothing_is_set")
 def test_a_mistyped_setting_is_told_beside_the_settings_and_not_among_them(monkeypatch):
     monkeypatch.setenv("INTAKE_API_TOKN", SECRET)
     told = RUN.invoke(app, ["config", "print", "--json"])
@@ -119,6 +130,7 @@ def test_a_mistyped_setting_is_told_beside_the_settings_and_not_among_them(monke
     assert SECRET not in told.output
 
 
+@pytest.mark.usefixtures("nothing_is_set")
 def test_the_system_that_starts_names_what_is_mistyped(tmp_path):
     with serving(tmp_path, NOTIFICATIONS_FAX_FORM_NUMBER=SECRET, LOG_FORMAT="json"):
         printed = (tmp_path / "printed.log").read_text()

@@ -29,8 +29,12 @@ LIKE_OURS = 0.6
 MISTYPED = 0.9
 """How near a variable must be to one of ours where its prefix is another: only the prefix is wrong."""
 
-SHARED_MISTYPED = 0.8
+SHARED_MISTYPED = 0.9
 """How near to a setting that has no prefix, with the same first word: others have such words too."""
+
+ADDRESS_OF_DATABASE = "DATABASE_URL"
+PASSWORD_OF_ROLE = "DATABASE_PASSWORD"  # noqa: S105 - a variable's name
+"""For whoever makes a service's role (deploy/postgres): it stands beside the settings, in the address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,9 @@ def unknown(kinds: Iterable[type[BaseSettings]]) -> Iterator[Unknown]:
     known = Known(kinds)
     for variable, value in sorted(surroundings({"env_file": ".env"}).items()):
         name = variable.removesuffix(SUFFIX)
-        if {variable, name} & known.names or is_injected(variable, value):
+        if {variable, name} & known.names or known.is_password_of_role(variable):
+            continue
+        if is_injected(variable, value):
             continue
         suffix = variable.removeprefix(name)
         nearest = known.nearest(name)
@@ -79,6 +85,11 @@ class Known:
     def is_ours(self, name: str) -> bool:
         """Return whether nobody else would name a variable so."""
         return name.startswith(tuple(self._own))
+
+    def is_password_of_role(self, variable: str) -> bool:
+        """Return whether the database server reads it, to make the role of a service of ours."""
+        prefix = variable.removesuffix(PASSWORD_OF_ROLE)
+        return prefix != variable and f"{prefix}{ADDRESS_OF_DATABASE}" in self.names
 
     def nearest(self, name: str) -> str | None:
         """Return the setting that is meant, as far as can be told."""
