@@ -12,11 +12,13 @@ from common.events.notification import NoticeDelivered, PromiseKept
 from common.events.referral import PriorAuthorizationChanged, ReferralReceived
 from common.ids import new_id
 from notifications import consumers
-from notifications.handlers import keep
+from notifications.handlers import keep, switched_off
 from notifications.handlers.confirm import confirm
 from notifications.handlers.fail import Failure, give_up
+from notifications.handlers.finish import finish
 from notifications.ports import FailureClass
-from notifications.store import notices, tables
+from notifications.store import clinics, notices, tables
+from notifications.store.tasks import Done
 from notifications.workers.claiming import take_ready, take_webhooks
 from notifications.workers.flights import Flights
 
@@ -140,6 +142,55 @@ async def test_two_numbers_that_prove_wrong_at_once_are_both_asked_about(desk: D
     assert len(await desk.rows(tables.quarantined_numbers)) == 2
     asked = await desk.rows(tables.tasks, kind="bad_number")
     assert [task["state"] for task in asked] == ["open", "open"]
+
+
+async def prove_wrong_by_fax(desk: Desk, *channels: str) -> RowMapping:
+    """Have the clinic's number prove wrong; return the open task."""
+    await desk.know(channels=channels)
+    desk.gateway.results = [FailureClass.BAD_NUMBER]
+    await desk.happen(ReferralReceived)
+    await desk.send_faxes()
+    desk.clock.advance(timedelta(minutes=1))
+    await desk.watch_faxes()
+    (task,) = await desk.rows(tables.tasks, kind="bad_number")
+    return task
+
+
+async def test_a_clinic_that_changes_while_its_number_is_freed_asks_about_it_no_more(
+    desk: Desk,
+) -> None:
+    """INVARIANT: no task is open about an address in use; broken by freeing without the clinic."""
+    task = await prove_wrong_by_fax(desk, "fax", "console")
+    async with desk.runtime.db.begin() as tx:
+        await finish(tx, task["id"], Done("ops:zz"), means=desk.means, now=desk.clock())
+        learning = asyncio.create_task(desk.know(version=2, channels=("fax", "console")))
+        await asyncio.sleep(0.3)
+    await asyncio.wait_for(learning, PATIENCE)
+
+    asked = await desk.rows(tables.tasks, kind="bad_number")
+    assert [one["state"] for one in asked] == ["done"]
+    assert await desk.rows(tables.quarantined_numbers) == []
+
+
+async def test_a_number_is_freed_after_the_change_of_its_clinic_that_came_first(desk: Desk) -> None:
+    """INVARIANT: the clinic is taken before its task; the other way round each waits for the other."""
+    task = await prove_wrong_by_fax(desk, "fax")
+
+    async def free() -> None:
+        async with desk.runtime.db.begin() as tx:
+            await finish(tx, task["id"], Done("ops:zz"), means=desk.means, now=desk.clock())
+
+    async with desk.runtime.db.begin() as tx:
+        changed = clinic_changed(version=2)
+        await clinics.save(tx, changed, sealer=desk.means.sealer, now=desk.clock())
+        freeing = asyncio.create_task(free())
+        await asyncio.sleep(0.3)
+        clinic = await clinics.get(tx, changed.clinic_id, sealer=desk.means.sealer)
+        await switched_off.ask(tx, clinic, now=desk.clock())
+    await asyncio.wait_for(freeing, PATIENCE)
+
+    assert {state for _, state in await desk.tasks()} == {"done"}
+    assert await desk.states() == [("fax", "failed"), ("fax", "queued")]
 
 
 async def test_an_event_that_comes_while_its_clinic_is_being_learned_is_told(desk: Desk) -> None:

@@ -18,7 +18,14 @@ log = structlog.get_logger()
 async def finish(
     tx: Transaction, task_id: UUID, done: Done, *, means: Means, now: datetime
 ) -> RowMapping:
-    """Finish a task: what was put right is used again, also for what it had kept from being told."""
+    """Finish a task: what was put right is used again, also for what it had kept from being told.
+
+    The clinic is held before its task: a change of the clinic that came between the two would ask
+    anew about what is being put right, or wait for us while we wait for it.
+    """
+    clinic_id = await tasks.clinic_of(tx, task_id)
+    if clinic_id is not None:
+        await clinics.find(tx, clinic_id, sealer=means.sealer, hold=True)
     row = await tasks.finish(tx, task_id, done, sealer=means.sealer, now=now)
     log.info("task_done", task_id=str(task_id), kind=row["kind"], actor=done.by)
     if row["kind"] == TaskKind.BAD_NUMBER:

@@ -66,6 +66,12 @@ class Done:
     reason: str | None = None
 
 
+async def clinic_of(tx: Transaction, task_id: UUID) -> str | None:
+    """Return the clinic that a task is about; None: about none, or there is no such task."""
+    clinic: str | None = await tx.scalar(select(tasks.c.clinic_id).where(tasks.c.id == task_id))
+    return clinic
+
+
 async def finish(
     tx: Transaction, task_id: UUID, done: Done, *, sealer: Sealer, now: datetime
 ) -> RowMapping:
