@@ -2,11 +2,13 @@
 
 import asyncio
 import datetime as dt
+import socket
 import ssl
 from contextlib import asynccontextmanager
 
 import pytest
 import trustme
+from prometheus_client import REGISTRY
 from tests.emr_bridge.builders import (
     Peer,
     listening,
@@ -23,6 +25,7 @@ from emr_bridge.domain.peer import ANYBODY, networks_of
 from emr_bridge.formats.hl7v2.header import read_header
 from emr_bridge.links.listener import Listener
 from emr_bridge.transports.framer import framed
+from emr_bridge.transports.listening import sockets_at
 from emr_bridge.transports.mllp import Binding, Limits
 from emr_bridge.transports.tls import Certificates
 
@@ -60,11 +63,11 @@ def authority(tmp_path):
 
 
 @asynccontextmanager
-async def over_tls(runtime, authority, limits=None):
+async def over_tls(runtime, authority, limits=None, host="127.0.0.1"):
     """A listener with plain MLLP and MLLP over TLS; every TLS peer must show a certificate."""
     certificates = Certificates(authority.issue("127.0.0.1"), None, authority.trusted)
     listener = Listener(runtime, limits or Limits())
-    bindings = [Binding("127.0.0.1", 0), Binding("127.0.0.1", 0, certificates.context)]
+    bindings = [Binding("127.0.0.1", 0), Binding(host, 0, certificates.context)]
     task = asyncio.create_task(listener.run_all(bindings))
     await listener.server.listening.wait()
     try:
@@ -355,3 +358,90 @@ async def test_a_batch_comes_again_while_the_links_are_not_known(runtime):
     listener.take(BATCH, said.append, Nobody())
     assert verdict(said[0]) == ("AR", "M-0")
     assert b"|207^" in (said[0] or b"")
+
+
+def refused(reason):
+    name = "referral_tls_handshakes_refused_total"
+    return REGISTRY.get_sample_value(name, {"reason": reason})
+
+
+async def hello_answered(port):
+    """Whether the port at least begins to agree on TLS; who is refused sees the end at once."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    except (ssl.SSLError, ConnectionError):
+        return False
+    writer.close()
+    return True
+
+
+async def test_from_an_address_that_may_not_connect_tls_is_not_begun(runtime, authority):
+    limits = Limits(allowed=networks_of(["10.8.0.0/24"]))
+    before = refused("address")
+    async with over_tls(runtime, authority, limits) as (listener, _):
+        assert not await hello_answered(listener.server.ports[1])
+    assert refused("address") == before + 1
+
+
+async def test_those_with_whom_tls_is_half_agreed_on_count_as_links_do(runtime, authority):
+    """INVARIANT: strangers who say nothing take no more than the places there are."""
+    before = refused("crowded")
+    async with over_tls(runtime, authority, Limits(max_connections=2)) as (listener, _):
+        port = listener.server.ports[1]
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        await until(lambda: refused("crowded") == before + 1)
+        assert not await hello_answered(port)
+        for _, writer in silent:
+            writer.close()
+        await until(lambda: not sum(door.begun for door in listener.server._doors))
+        assert await hello_answered(port)
+    assert refused("crowded") == before + 2
+
+
+async def speaks_tls_at(host, port, authority):
+    """Whether who is there over TLS greets with our certificate."""
+    _, writer = await asyncio.open_connection(
+        host, port, ssl=authority.client(), server_hostname="127.0.0.1"
+    )
+    writer.close()
+    return True
+
+
+async def test_over_tls_too_a_host_may_be_an_address_of_ipv6(runtime, authority):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error.strerror}")
+    async with over_tls(runtime, authority, host="::1") as (listener, _):
+        assert await speaks_tls_at("::1", listener.server.ports[1], authority)
+
+
+async def test_over_tls_too_a_host_may_be_a_name(runtime, authority):
+    async with over_tls(runtime, authority, host="localhost") as (listener, _):
+        door = listener.server._doors[0]
+        for one in door.sockets:
+            host, port = one.getsockname()[:2]
+            assert await speaks_tls_at(host, port, authority)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", ""])
+async def test_a_host_is_listened_at_as_the_event_loop_itself_does(host):
+    server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, 0)
+    opened = await sockets_at(host, 0, backlog=1)
+    try:
+        found = [sorted(one.getsockname()[0] for one in some) for some in (opened, server.sockets)]
+        assert found[0] == found[1]
+    finally:
+        server.close()
+        for one in opened:
+            one.close()
+
+
+async def test_an_address_that_is_taken_leaves_no_socket_open():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(OSError, match="in use"),
+    ):
+        await sockets_at("127.0.0.1", taken.getsockname()[1], backlog=1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import gc
 import os
 import resource
 import socket
@@ -32,6 +33,8 @@ REASONS = (
     "protocol",
     "timeout",
     "left",
+    "address",
+    "crowded",
 )
 SERVED = b"hello"
 
@@ -85,7 +88,7 @@ def run(request):
 async def opened(side):
     """A door that is open; yields its port."""
     listening = socket.create_server(("127.0.0.1", 0))
-    task = asyncio.create_task(Door(listening, side.context, Link).accept())
+    task = asyncio.create_task(Door([listening], side.context, Link).accept())
     try:
         yield listening.getsockname()[1]
     finally:
@@ -257,6 +260,43 @@ def test_without_a_descriptor_to_accept_with_the_door_waits_and_opens_again(side
 
     with capture_logs() as logged:
         assert run(crowded()) == SERVED
+
+
+def test_every_reason_is_counted_from_nought():
+    name = "referral_tls_handshakes_refused_total"
+    assert set(REASONS) == handshake.REASONS
+    assert None not in [REGISTRY.get_sample_value(name, {"reason": one}) for one in REASONS]
+
+
+def test_with_whom_it_is_half_agreed_sees_the_end_when_the_door_is_closed(side, run):
+    async def stalled():
+        before = counted()
+        async with opened(side) as port:
+            client = await asyncio.to_thread(socket.create_connection, ("127.0.0.1", port), 10)
+            await asyncio.to_thread(speak, port, side.client())  # the other has been taken up
+        with client:
+            ended = await asyncio.to_thread(client.recv, 1)
+        return ended, counted() == before
+
+    assert run(stalled()) == (b"", True)
+
+
+def test_who_is_accepted_in_the_moment_of_the_closing_sees_the_end(side, run):
+    """INVARIANT: no socket is left to the garbage collector, which warns of it."""
+
+    async def at_once():
+        listening = socket.create_server(("127.0.0.1", 0))
+        door = Door([listening], side.context, Link)
+        client, accepted = socket.socketpair()
+        door._begin(accepted, "127.0.0.1")
+        door.close()
+        del accepted
+        gc.collect()
+        client.settimeout(10)
+        with client:
+            return await asyncio.to_thread(client.recv, 1), door.begun
+
+    assert run(at_once()) == (b"", 0)
 
 
 def test_a_door_that_is_closed_listens_no_more(side, run):

@@ -1,16 +1,17 @@
 """MLLP over TCP, inbound: the port that listens, and the links that are open on it."""
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 
+from emr_bridge.domain.peer import Peer
 from emr_bridge.ports import Inbound
 from emr_bridge.transports.connection import Connection, Limits
-from emr_bridge.transports.handshake import Door
+from emr_bridge.transports.handshake import ADDRESS, CROWDED, Door
+from emr_bridge.transports.listening import sockets_at
 
 __all__ = ["Binding", "Limits", "Server"]
 
@@ -37,6 +38,7 @@ class Server:
         self._inbound = inbound
         self._limits = limits
         self._connections: set[Connection] = set()
+        self._doors: list[Door] = []
         self._all_gone = asyncio.Event()
         self._draining = False
         self.ports: list[int] = []
@@ -59,13 +61,14 @@ class Server:
     async def serve_all(self, bindings: Sequence[Binding]) -> None:
         """Accept links wherever is told, until cancelled; all of them count together."""
         self._draining = False
+        self._doors = []
         opened: list[asyncio.Server | Door] = []
         try:
             for binding in bindings:
                 opened.append(await self._listen(binding))
             self.ports = [one.sockets[0].getsockname()[1] for one in opened]
             self.listening.set()
-            doors = [one.accept() for one in opened if isinstance(one, Door)]
+            doors = [door.accept() for door in self._doors]
             await asyncio.gather(*doors, asyncio.get_running_loop().create_future())
         finally:
             self.listening.clear()
@@ -80,10 +83,9 @@ class Server:
                 self._connection, binding.host, binding.port, backlog=BACKLOG
             )
         else:
-            family = socket.AF_INET6 if ":" in binding.host else socket.AF_INET
-            address = (binding.host, binding.port)
-            listening = socket.create_server(address, family=family, backlog=BACKLOG)
-            opened = Door(listening, binding.tls, self._connection)
+            sockets = await sockets_at(binding.host, binding.port, backlog=BACKLOG)
+            opened = Door(sockets, binding.tls, self._connection, self._refusal)
+            self._doors.append(opened)
         kind = "plain" if binding.tls is None else "tls"
         port = opened.sockets[0].getsockname()[1]
         log.info("mllp_listening", host=binding.host, port=port, kind=kind)
@@ -108,16 +110,32 @@ class Server:
     def _connection(self) -> Connection:
         return Connection(self._inbound, self._limits, made=self._made, lost=self._lost)
 
+    def _refusal(self, host: str) -> str | None:
+        """Return why TLS is not even begun with an address: those with whom it is count as links do."""
+        if not self._is_allowed(Peer(host)):
+            return ADDRESS
+        if self._is_full(len(self._connections) + sum(door.begun for door in self._doors)):
+            return CROWDED
+        return None
+
     def _made(self, connection: Connection) -> bool:
         """Tell whether a link may stay."""
-        if not connection.peer.is_within(self._limits.allowed):
-            log.warning("mllp_address_refused", host=connection.peer.address)
-            return False
-        if self._draining or len(self._connections) >= self._limits.max_connections:
-            log.warning("mllp_connection_refused", connections=len(self._connections))
+        if not self._is_allowed(connection.peer) or self._is_full(len(self._connections)):
             return False
         self._connections.add(connection)
         return True
+
+    def _is_allowed(self, peer: Peer) -> bool:
+        is_within = peer.is_within(self._limits.allowed)
+        if not is_within:
+            log.warning("mllp_address_refused", host=peer.address)
+        return is_within
+
+    def _is_full(self, count: int) -> bool:
+        is_full = self._draining or count >= self._limits.max_connections
+        if is_full:
+            log.warning("mllp_connection_refused", connections=count)
+        return is_full
 
     def _lost(self, connection: Connection) -> None:
         self._connections.discard(connection)
