@@ -79,7 +79,7 @@ def test_what_is_imported_late_is_what_checkers_are_told_of():
     tree = ast.parse(Path(late.__file__).read_text())
     (told,) = [one for one in tree.body if isinstance(one, ast.If)]
     imports = [line for line in told.body if isinstance(line, ast.ImportFrom)]
-    named = {a.asname: f"{line.module}.{a.name}" for line in imports for a in line.names}
+    named = {str(a.asname): f"{line.module}.{a.name}" for line in imports for a in line.names}
     assert len(imports) == len(told.body)
     assert vars(late)["PLACES"] == named
     assert {name: getattr(late, name).__name__ for name in named} == named
