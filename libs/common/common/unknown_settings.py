@@ -44,6 +44,11 @@ class Unknown:
     variable: str
     nearest: str | None
 
+    @property
+    def question(self) -> str | None:
+        """What to ask whoever set it, if we can guess."""
+        return f"is {self.nearest} meant?" if self.nearest else None
+
 
 def warn(kinds: Iterable[type[BaseSettings]]) -> None:
     """Log each of them; for the start of a process."""

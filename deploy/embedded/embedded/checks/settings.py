@@ -57,7 +57,7 @@ def look() -> Iterator[Finding]:
 
 def _mistyped() -> Iterator[Finding]:
     for one in unknown(NAMED_BY_US):
-        todo = f"is {one.nearest} meant?" if one.nearest else "take it away: it changes nothing"
+        todo = one.question or "take it away: it changes nothing"
         yield Finding("here", NAMES, f"no setting is named {one.variable}", todo)
 
 

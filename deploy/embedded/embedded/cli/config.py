@@ -33,8 +33,8 @@ def print_all(
     rows = [row for part, kind in SETTINGS.items() for row in rows_of(part, kind, redact=redact)]
     show_rows("Settings", ("part", "name", "value", "source"), rows, as_json=as_json)
     for one in unknown(NAMED_BY_US):
-        meant = f"; is {one.nearest} meant?" if one.nearest else ""
-        hint(f"no setting is named {one.variable}{meant}")
+        told = f"no setting is named {one.variable}"
+        hint("; ".join(filter(None, (told, one.question))))
 
 
 def rows_of(part: str, kind: type[BaseSettings], *, redact: bool) -> list[dict[str, Any]]:
