@@ -103,9 +103,9 @@ class FaxSender:
 
         Laying out a page takes its time, and the clock may be put forward in it.
         """
+        until = self.runtime.clock() + self.pace.lease
         async with self.runtime.db.begin() as tx:
-            now = self.runtime.clock()
-            return await receipts.is_held_still(tx, held, until=now + self.pace.lease)
+            return await receipts.is_held_still(tx, held, until=until)
 
     async def _give_up(self, held: RowMapping, failure: Failure) -> None:
         """Nothing has left, and another attempt would end in the same way."""
